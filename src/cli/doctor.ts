@@ -1,0 +1,107 @@
+// `laurel doctor`: what Laurel found on this machine, what is missing, and the command that mends it.
+import { availableParallelism, cpus } from 'node:os';
+import type { Command } from 'commander';
+import { dim, pairs, printResult, table } from './output.ts';
+import { addJson, addVerb } from './verb.ts';
+
+interface Missing {
+  readonly what: string;
+  readonly consequence: string;
+  readonly command: string;
+}
+
+export function addDoctor(program: Command): void {
+  const command = addVerb(
+    program,
+    'doctor',
+    'show the engine, the data sets, and what is missing',
+    'laurel doctor',
+    'laurel doctor --json',
+  );
+  addJson(command).action(async ({ json }: { json?: boolean }) => {
+    const result = await examine();
+    printResult(json, result, () => describe(result));
+  });
+}
+
+type Examination = Awaited<ReturnType<typeof examine>>;
+
+async function examine() {
+  const [{ chooseEngine }, { installHint, readRelease }, data, { version }] = await Promise.all([
+    import('../engines/choose.ts'),
+    import('../engines/onednn/install-hint.ts'),
+    import('../data/datasets.ts'),
+    import('../version.ts'),
+  ]);
+  const { engine, notes } = chooseEngine('auto');
+  const { library, path, isa, threads, dtypes } = engine.describe();
+  const hasApt = readRelease().ids.some((id) => id === 'debian' || id === 'ubuntu');
+  const datasets = data.knownDatasets.map(({ name, title, debianPackage }) => {
+    const path = data.findDataset(name)?.path ?? null;
+    const fromSystem = path === null && hasApt && debianPackage !== undefined;
+    return {
+      name,
+      title,
+      path,
+      searched: data.datasetSearchPaths(name),
+      /** How to get it other than by the download that its first use makes. */
+      command: fromSystem
+        ? `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install ${debianPackage}`
+        : null,
+    };
+  });
+  const missing: Missing[] = [];
+  if (engine.name !== 'onednn') {
+    missing.push({
+      what: 'oneDNN',
+      consequence: notes[0] ?? 'Laurel computes with its slow reference engine.',
+      command: installHint(),
+    });
+  }
+  return {
+    laurel: version,
+    node: process.version,
+    system: `${process.platform} ${process.arch}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    engine: engine.name,
+    library: library ?? null,
+    libraryPath: path ?? null,
+    isa: isa ?? null,
+    threads,
+    dtypes,
+    datasets,
+    missing,
+  };
+}
+
+function describe(found: Examination): string {
+  const engine =
+    found.library === null ? found.engine : `${found.engine} (${found.library}, ${found.libraryPath})`;
+  const rows = found.datasets.map(({ name, path, command }) => [
+    name,
+    path ?? dim(`not here; downloaded when it is first used${command === null ? '' : `, or: ${command}`}`),
+  ]);
+  const absent = found.datasets.some(({ path }) => path === null);
+  return [
+    pairs([
+      ['Laurel', found.laurel],
+      ['Node', found.node],
+      ['CPU', `${found.cpu}, ${found.cores} core${found.cores === 1 ? '' : 's'}`],
+      ['Engine', engine],
+      ['ISA', found.isa ?? 'plain JavaScript'],
+      ['Threads', `${found.threads}`],
+      ['Types', found.dtypes.join(', ')],
+    ]),
+    '',
+    table([['Data set', 'Where'], ...rows]),
+    ...(absent
+      ? [dim('Elsewhere already? Say `--data FOLDER`, or set LAUREL_DATA to the folder above it.')]
+      : []),
+    '',
+    ...(found.missing.length === 0 ? ['Nothing is missing.'] : []),
+    ...found.missing.map(
+      ({ what, consequence, command }) => `Missing: ${what}. ${consequence}\n  ${command}`,
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,48 @@
+// The command line: `laurel VERB NET [options]`. This file only composes; each verb stands in its own file and
+// loads what it needs when it runs, so that `laurel --help` does not wait for a native library.
+import { Command } from 'commander';
+import { version } from '../version.ts';
+import { addBench } from './bench.ts';
+import { addClassify } from './classify.ts';
+import { addDoctor } from './doctor.ts';
+import { addEval } from './eval.ts';
+import { addForward } from './forward.ts';
+import { addNets } from './nets.ts';
+import { addSummary } from './summary.ts';
+import { addTrain } from './train.ts';
+import { explainFailure } from './verb.ts';
+
+export function createProgram(): Command {
+  const program = new Command('laurel')
+    .description('The networks that won ImageNet: build, train, evaluate and use them.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .configureHelp({ showGlobalOptions: false })
+    // Mistakes are reported in one place, by `explainFailure`.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  addDoctor(program);
+  addNets(program);
+  addSummary(program);
+  addTrain(program);
+  addEval(program);
+  addClassify(program);
+  addForward(program);
+  addBench(program);
+  return program;
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`laurel nets | head -1`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const program = createProgram();
+  const verbs = program.commands.map((command) => command.name());
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = explainFailure(error, verbs);
+  }
+}

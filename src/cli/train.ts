@@ -1,0 +1,144 @@
+// `laurel train NET`: trains a network and leaves a run folder. Progress goes to stderr; the result, with what it
+// was measured on, to stdout. Ctrl-C saves and stops; a second one stops at once.
+import type { Command } from 'commander';
+import { UserError } from '../errors.ts';
+import type { Form } from '../nets/network.ts';
+import type { TrainResult } from '../train/options.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { addShared, numberFrom, type SharedOptions, wholeNumber } from './options.ts';
+import { count, duration, pairs, percent, printResult } from './output.ts';
+import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
+import { addJson, addVerb } from './verb.ts';
+
+type Shared = Pick<
+  SharedOptions,
+  'json' | 'data' | 'labels' | 'form' | 'engine' | 'dtype' | 'threads' | 'seed' | 'out'
+>;
+interface Options extends Shared, RecipeFlags {
+  recipe?: string;
+  validation?: number;
+  resume?: boolean;
+  smoke?: boolean;
+  checkpointEvery?: number;
+  logEvery?: number;
+  workers?: number;
+}
+
+export function addTrain(program: Command): void {
+  const command = addVerb(
+    program,
+    'train',
+    'train a network and leave a run folder',
+    'laurel train lenet --data fashion-mnist --out runs/first',
+    'laurel train resnet18 --data cifar-100 --recipe fast --epochs 15 --dtype bf16',
+    'laurel train lenet --out runs/first --resume',
+  ).argument('<net>', 'name of a network (`laurel nets` lists them)');
+  addShared(command, 'data', 'labels', 'form');
+  command.option('--recipe <name>', "pytorch-cifar100, fast or lenet; default: the network's");
+  addRecipeFlags(command);
+  addShared(command, 'engine', 'dtype', 'threads', 'seed', 'out');
+  command
+    .option('--validation <n>', 'pictures held out: a share below 1 or a number; default: 0.1', numberFrom(0))
+    .option('--resume', 'go on with the run in --out')
+    .option('--smoke', 'a few batches through everything, to see that it works')
+    .option('--checkpoint-every <steps>', 'checkpoints inside an epoch too', wholeNumber(1))
+    .option('--log-every <steps>', 'steps between lines of metrics.jsonl; default: 50', wholeNumber(1))
+    .option('--workers <n>', 'threads that make batches ready; default: 1', wholeNumber(0));
+  addJson(command).action(async (name: string, options: Options) => {
+    const interruption = listenForInterrupt('Stopping: saving a checkpoint. Ctrl-C again stops at once.');
+    try {
+      const result = await runTraining(name, options, interruption.signal);
+      printResult(options.json, result, () => describe(name, result));
+      process.exitCode = interruption.exitCode() ?? 0;
+    } catch (error) {
+      // Cut off before there was anything to save (a download, the first look at the data).
+      if (!interruption.signal.aborted || (error as Error).name !== 'AbortError') throw error;
+      process.exitCode = interruption.exitCode() ?? 1;
+    } finally {
+      interruption.release();
+    }
+  });
+}
+
+async function runTraining(name: string, options: Options, signal: AbortSignal): Promise<TrainResult> {
+  if (options.resume && options.out === undefined) {
+    throw new UserError('--resume needs --out, the folder of the run to go on with.', { exitCode: 2 });
+  }
+  if (!options.resume && options.data === undefined) {
+    throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
+  }
+  const [{ train }, { createProgress }, { findNetwork }] = await Promise.all([
+    import('../train/trainer.ts'),
+    import('../train/progress.ts'),
+    import('../nets/index.ts'),
+  ]);
+  findNetwork(name);
+  const progress = createProgress(process.stderr);
+  try {
+    return await train({
+      network: name,
+      form: options.form as Form | undefined,
+      data: options.data,
+      labels: options.labels,
+      recipe: options.recipe,
+      overrides: recipeOverrides(options),
+      engine: options.engine,
+      threads: options.threads,
+      dtype: options.dtype,
+      seed: options.seed,
+      out: options.out ?? freshFolder(name),
+      resume: options.resume,
+      smoke: options.smoke,
+      validation: options.validation,
+      checkpointEvery: options.checkpointEvery,
+      logEvery: options.logEvery,
+      workers: options.workers,
+      signal,
+      onEvent: progress.onEvent,
+    });
+  } finally {
+    progress.close();
+  }
+}
+
+/** `runs/lenet-2026-01-31-153012`: a name that sorts and that no other run has. */
+export function freshFolder(name: string, at = new Date()): string {
+  const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString();
+  return `runs/${name}-${local.slice(0, 10)}-${local.slice(11, 19).replaceAll(':', '')}`;
+}
+
+function describe(name: string, result: TrainResult): string {
+  const { protocol, weights, status } = result;
+  const errors: [string, string][] = [];
+  const add = (what: string, value: number | null | undefined): void => {
+    if (value !== null && value !== undefined) errors.push([what, percent(value)]);
+  };
+  add('Training top-1 error', result.trainTop1Error);
+  add('Validation top-1 error', result.validationTop1Error);
+  add('Test top-1 error', result.testTop1Error);
+  add('Test top-5 error', result.testTop5Error);
+  const { engine, dtype, seed, batch } = protocol;
+  const file = weights.best ?? weights.last;
+  const next =
+    status === 'interrupted'
+      ? `Go on with: laurel train ${name} --out ${result.out} --resume`
+      : file === null
+        ? ''
+        : `Use it with: laurel classify ${name} --weights ${file} PICTURE...`;
+  return [
+    pairs([
+      ...errors,
+      ['Epochs', `${result.epochs}${status === 'interrupted' ? ' (interrupted)' : ''}`],
+      ['Time', duration(result.seconds)],
+      ...(result.imagesPerSecond === null
+        ? []
+        : [['Speed', `${count(Math.round(result.imagesPerSecond))} images/s`] as [string, string]]),
+      [
+        'Protocol',
+        `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${engine.threads} threads, seed ${seed}`,
+      ],
+      ['Run folder', result.out],
+    ]),
+    next,
+  ].join('\n');
+}

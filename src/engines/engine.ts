@@ -1,0 +1,78 @@
+// The contract between graphs and whatever runs them. `reference` interprets the definitions; `onednn`
+// compiles to native kernels; others may follow. An engine owns the numbers: state (weights, statistics,
+// momentum) lives in a program between runs and is read and written by name in plain row-major layout.
+//
+// Misuse is an Error that names the op or the feed, what it got and what it expected, raised before any
+// native call; it is never a crash of the process.
+import type { Graph } from '../graph/graph.ts';
+import type { NumericArray } from '../graph/tensor.ts';
+
+export type EngineName = 'reference' | 'onednn';
+/** The type that activations are computed in; `f64` only on the reference engine, for checking gradients. */
+export type ComputeType = 'f32' | 'bf16' | 'f64';
+
+export interface EngineDescription {
+  readonly name: EngineName;
+  /** The library and its version, `oneDNN 2.6.3`, and the file it was loaded from; absent for the reference. */
+  readonly library?: string;
+  readonly path?: string;
+  /** Instruction set that the library uses on this CPU, e.g. `AVX2`. */
+  readonly isa?: string;
+  readonly threads: number;
+  /** Compute types that run natively here, best first. */
+  readonly dtypes: readonly ComputeType[];
+}
+
+export interface CompileOptions {
+  /** Default f32. */
+  readonly dtype?: ComputeType;
+  /** Initial values of random states; default 0. */
+  readonly seed?: number;
+  /** Measure each step of each run, for `report`. */
+  readonly profile?: boolean;
+}
+
+export interface StepReport {
+  readonly op: string;
+  readonly path: string;
+  /** What computes it: the library's implementation name, `host` for the op's own definition, or `reorder`. */
+  readonly implementation: string;
+  /** Mean over the profiled runs; 0 without `profile`. */
+  readonly ms: number;
+}
+
+export interface ProgramReport {
+  readonly engine: EngineDescription;
+  readonly dtype: ComputeType;
+  readonly steps: readonly StepReport[];
+  readonly runs: number;
+  /** Memory planned for activations and scratch, and kept for state. */
+  readonly arenaBytes: number;
+  readonly stateBytes: number;
+  readonly compileMs: number;
+}
+
+export interface Program {
+  readonly graph: Graph;
+  /** Runs once. Feeds are plain row-major; the result holds every output of the graph, freshly allocated. */
+  run(feeds?: Readonly<Record<string, NumericArray>>): Record<string, NumericArray>;
+  /** A copy of a state in plain layout. */
+  read(name: string): Float32Array;
+  write(name: string, values: ArrayLike<number>): void;
+  report(): ProgramReport;
+  /** Gives native memory back; the program cannot run afterwards. */
+  dispose(): void;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  describe(): EngineDescription;
+  compile(graph: Graph, options?: CompileOptions): Program;
+}
+
+/** Copies every state that both programs have (by name), e.g. from a training program to a test program. */
+export function copyState(from: Program, to: Program): void {
+  for (const name of to.graph.states.keys()) {
+    if (from.graph.states.has(name)) to.write(name, from.read(name));
+  }
+}

@@ -1,0 +1,18 @@
+// How states start, the same in every engine: a function of the state's name, shape, kind and the seed. Each
+// name has random numbers of its own, so that adding a layer changes no other layer's start.
+import type { Initial } from '../graph/graph.ts';
+import { normals, streamOf, uniforms } from '../graph/random.ts';
+import { elementCount, type Shape } from '../graph/tensor.ts';
+
+/** The initial values of the state `name`, row-major: constant, N(0, deviation^2) or U(-bound, bound). */
+export function initialValues(name: string, shape: Shape, initial: Initial, seed: number): Float32Array {
+  const count = elementCount(shape);
+  switch (initial.kind) {
+    case 'constant':
+      return new Float32Array(count).fill(initial.value);
+    case 'normal':
+      return Float32Array.from(normals(seed, streamOf(name), count), (z) => z * initial.deviation);
+    case 'uniform':
+      return Float32Array.from(uniforms(seed, streamOf(name), count), (u) => (2 * u - 1) * initial.bound);
+  }
+}

@@ -1,0 +1,135 @@
+// Batch normalisation, with the ReLU behind it where there is one. The primitive keeps the sign of its result
+// in a workspace then, so that its gradient masks without reading the output again.
+import type { Node, Value } from '../../../graph/graph.ts';
+import { argument, type Layout } from '../abi.ts';
+import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
+
+/** oneDNN normalises pictures; vectors (NxC) are few numbers and stay on the host. */
+function isPicture(value: Value): boolean {
+  return value.shape.length === 4;
+}
+
+export const batchNormTraining: Kernel = (lowering, node) => {
+  const [x, gamma, beta] = node.inputs as [Value, Value, Value];
+  if (!isPicture(x)) return false;
+  const relu = lowering.fusion.reluAfter.get(node);
+  const [, mean, variance] = node.outputs as [Value, Value, Value];
+  const y = (relu ?? node).outputs[0] as Value;
+  const source = lowering.current(x);
+  const descriptor = lowering.natives.describe('normalizationForward', {
+    src: source.layout,
+    epsilon: node.attributes.epsilon,
+    training: true,
+    flags: { relu: relu !== undefined },
+  });
+  if (descriptor === undefined) return false;
+  const workspaceLayout = relu && descriptor.layout('workspace');
+  const workspace = workspaceLayout && lowering.temporary(workspaceLayout);
+  lowering.forwards.set(node, { descriptor, ...(workspace && { workspace }) });
+  lowering.step(
+    node,
+    descriptor,
+    [
+      [argument.src, source],
+      [argument.scale, lowering.plain(gamma)],
+      [argument.shift, lowering.plain(beta)],
+    ],
+    [
+      [argument.dst, lowering.define(y, source.layout)],
+      [argument.mean, lowering.define(mean, lowering.plainLayout(mean))],
+      [argument.variance, lowering.define(variance, lowering.plainLayout(variance))],
+      ...(workspace ? [[argument.workspace, workspace] as const] : []),
+    ],
+  );
+  return true;
+};
+
+export const batchNormInference: Kernel = (lowering, node) => {
+  const [x, gamma, beta, mean, variance] = node.inputs as [Value, Value, Value, Value, Value];
+  if (!isPicture(x)) return false;
+  const relu = lowering.fusion.reluAfter.get(node);
+  const y = (relu ?? node).outputs[0] as Value;
+  const source = lowering.current(x);
+  const descriptor = lowering.natives.describe(
+    'normalizationForward',
+    {
+      src: source.layout,
+      epsilon: node.attributes.epsilon,
+      training: false,
+      flags: { globalStatistics: true },
+    },
+    relu && reluAfter,
+  );
+  if (descriptor === undefined) return false;
+  lowering.step(
+    node,
+    descriptor,
+    [
+      [argument.src, source],
+      [argument.mean, lowering.plain(mean)],
+      [argument.variance, lowering.plain(variance)],
+      [argument.scale, lowering.plain(gamma)],
+      [argument.shift, lowering.plain(beta)],
+    ],
+    [[argument.dst, lowering.define(y, source.layout)]],
+    { inPlace: source },
+  );
+  return true;
+};
+
+/** The ReLU gradient that this batch norm gradient takes over: only if the forward pass left the workspace. */
+export function absorbedReluBackward(lowering: Lowering, node: Node): Node | undefined {
+  const reluBackward = lowering.fusion.reluBackwardInto.get(node);
+  const forward = reluBackward && forwardOf(node);
+  return forward && lowering.forwards.get(forward)?.workspace ? reluBackward : undefined;
+}
+
+/** The training-form node whose statistics a gradient node reads. */
+function forwardOf(node: Node): Node | undefined {
+  const mean = node.inputs[3] as Value;
+  return mean.source.kind === 'node' && mean.source.node.op.name === 'batchNormTraining'
+    ? mean.source.node
+    : undefined;
+}
+
+export const batchNormBackward: Kernel = (lowering, node) => {
+  const [x, dyAsGiven, gamma, mean, variance] = node.inputs as [Value, Value, Value, Value, Value];
+  if (!isPicture(x)) return false;
+  const { natives } = lowering;
+  const { epsilon, globalStatistics } = node.attributes as { epsilon: number; globalStatistics: boolean };
+  const source = lowering.current(x);
+  const absorbed = absorbedReluBackward(lowering, node);
+  const dy = absorbed ? (absorbed.inputs[1] as Value) : dyAsGiven;
+  const flags = { globalStatistics, relu: absorbed !== undefined };
+  const forward = absorbed && lowering.forwards.get(forwardOf(node) as Node);
+  const hint =
+    forward?.descriptor ??
+    natives.describe('normalizationForward', { src: source.layout, epsilon, training: true, flags });
+  const descriptor =
+    hint &&
+    natives.describe('normalizationBackward', { src: source.layout, diff: source.layout, epsilon, flags, hint });
+  if (descriptor === undefined) return false;
+  const [dx, dgamma, dbeta] = node.outputs as [Value, Value, Value];
+  const gradient = lowering.as(dy, source.layout as Layout);
+  lowering.step(
+    node,
+    descriptor,
+    [
+      [argument.src, source],
+      [argument.diffDst, gradient],
+      [argument.mean, lowering.plain(mean)],
+      [argument.variance, lowering.plain(variance)],
+      [argument.scale, lowering.plain(gamma)],
+      // 2.x counts a shift among the inputs of the gradient, which does not depend on it: any vector will do.
+      [argument.shift, lowering.plain(gamma)],
+      ...(forward?.workspace ? [[argument.workspace, forward.workspace] as const] : []),
+    ],
+    [
+      [argument.diffSrc, lowering.define(dx, source.layout)],
+      [argument.diffScale, lowering.define(dgamma, lowering.plainLayout(dgamma))],
+      [argument.diffShift, lowering.define(dbeta, lowering.plainLayout(dbeta))],
+    ],
+    { inPlace: gradient },
+  );
+  return true;
+};

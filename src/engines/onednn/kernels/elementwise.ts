@@ -1,0 +1,99 @@
+// Element by element: activations, their gradients (from the output, so that the input need not be kept),
+// additions and products. All run in whatever layout their first input has.
+import type { Value } from '../../../graph/graph.ts';
+import { argument, type EltwiseAlgorithm } from '../abi.ts';
+import { type Kernel, reluAfter } from '../lowering.ts';
+import { absorbedReluBackward } from './batch-norm.ts';
+
+export function activation(algorithm: EltwiseAlgorithm): Kernel {
+  return (lowering, node) => {
+    const source = lowering.current(node.inputs[0] as Value);
+    const descriptor = lowering.natives.describe('eltwiseForward', { algorithm, src: source.layout });
+    if (descriptor === undefined) return false;
+    const y = lowering.define(node.outputs[0] as Value, source.layout);
+    lowering.step(node, descriptor, [[argument.src, source]], [[argument.dst, y]], { inPlace: source });
+    return true;
+  };
+}
+
+export function activationBackward(algorithm: EltwiseAlgorithm): Kernel {
+  return (lowering, node) => {
+    const { natives } = lowering;
+    const [y, dy] = node.inputs as [Value, Value];
+    const data = lowering.current(y);
+    const hint = natives.describe('eltwiseForward', { algorithm, src: data.layout });
+    const descriptor =
+      hint && natives.describe('eltwiseBackward', { algorithm, data: data.layout, diff: data.layout, hint });
+    if (descriptor === undefined) return false;
+    const gradient = lowering.as(dy, data.layout);
+    lowering.step(
+      node,
+      descriptor,
+      [
+        [argument.dst, data],
+        [argument.diffDst, gradient],
+      ],
+      [[argument.diffSrc, lowering.define(node.outputs[0] as Value, data.layout)]],
+      { inPlace: gradient },
+    );
+    return true;
+  };
+}
+
+const plainReluBackward = activationBackward('relu');
+
+export const reluBackward: Kernel = (lowering, node) => {
+  const next = lowering.consumers(node.outputs[0] as Value)[0];
+  if (next !== undefined && absorbedReluBackward(lowering, next) === node) return true;
+  return plainReluBackward(lowering, node);
+};
+
+export const add: Kernel = (lowering, node) => {
+  const relu = lowering.fusion.reluAfter.get(node);
+  const a = lowering.current(node.inputs[0] as Value);
+  const b = lowering.as(node.inputs[1] as Value, a.layout);
+  const descriptor = lowering.natives.describe(
+    'binary',
+    { algorithm: 'add', a: a.layout, b: b.layout, dst: a.layout },
+    relu && reluAfter,
+  );
+  if (descriptor === undefined) return false;
+  const y = lowering.define((relu ?? node).outputs[0] as Value, a.layout);
+  lowering.step(
+    node,
+    descriptor,
+    [
+      [argument.src, a],
+      [argument.src1, b],
+    ],
+    [[argument.dst, y]],
+    { inPlace: a },
+  );
+  return true;
+};
+
+/** The second factor may have axes of size 1, along which it is repeated. */
+export const multiply: Kernel = (lowering, node) => {
+  const [x, gate] = node.inputs as [Value, Value];
+  const a = lowering.current(x);
+  const b = lowering.as(gate, lowering.natives.layoutLike(a.layout, lowering.dims(gate)));
+  const descriptor = lowering.natives.describe('binary', {
+    algorithm: 'multiply',
+    a: a.layout,
+    b: b.layout,
+    dst: a.layout,
+  });
+  if (descriptor === undefined) return false;
+  const y = lowering.define(node.outputs[0] as Value, a.layout);
+  lowering.step(
+    node,
+    descriptor,
+    [
+      [argument.src, a],
+      [argument.src1, b],
+    ],
+    [[argument.dst, y]],
+    { inPlace: a },
+  );
+  return true;
+};

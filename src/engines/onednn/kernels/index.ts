@@ -1,0 +1,40 @@
+// Which op has a native kernel. All others run their own definition on the host.
+import type { Kernel } from '../lowering.ts';
+import { batchNormBackward, batchNormInference, batchNormTraining } from './batch-norm.ts';
+import { convolution, convolutionBackwardData, convolutionBackwardWeights } from './convolution.ts';
+import { activation, activationBackward, add, multiply, reluBackward } from './elementwise.ts';
+import { linear, linearBackwardData, linearBackwardWeights } from './linear.ts';
+import { lrn, lrnBackward } from './lrn.ts';
+import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.ts';
+import { sgd } from './sgd.ts';
+import { concat, reshape, slice } from './shape.ts';
+
+export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
+  ['convolution', convolution],
+  ['convolutionBackwardData', convolutionBackwardData],
+  ['convolutionBackwardWeights', convolutionBackwardWeights],
+  ['linear', linear],
+  ['linearBackwardData', linearBackwardData],
+  ['linearBackwardWeights', linearBackwardWeights],
+  ['batchNormTraining', batchNormTraining],
+  ['batchNormInference', batchNormInference],
+  ['batchNormBackward', batchNormBackward],
+  ['relu', activation('relu')],
+  ['reluBackward', reluBackward],
+  ['tanh', activation('tanh')],
+  ['tanhBackward', activationBackward('tanh')],
+  ['sigmoid', activation('logistic')],
+  ['sigmoidBackward', activationBackward('logistic')],
+  ['add', add],
+  ['multiply', multiply],
+  ['maxPool', maxPool],
+  ['maxPoolBackward', maxPoolBackward],
+  ['averagePool', averagePool],
+  ['averagePoolBackward', averagePoolBackward],
+  ['lrn', lrn],
+  ['lrnBackward', lrnBackward],
+  ['concat', concat],
+  ['slice', slice],
+  ['reshape', reshape],
+  ['sgd', sgd],
+]);

@@ -1,0 +1,36 @@
+// Native memory as JavaScript buffers: V8 allocates them, nothing moves them, typed arrays see into them, and
+// they are freed with the program. Large ones ask the system for huge pages, which saves address look-ups.
+import type { Library } from './library.ts';
+
+const alignment = 128;
+const hugePage = 2 ** 21;
+
+export interface Region {
+  /** Of the aligned first byte. */
+  readonly address: bigint;
+  floats(offset: number, count: number): Float32Array;
+  integers(offset: number, count: number): Int32Array;
+}
+
+/** `bytes` of zeroed memory, aligned for vector instructions. */
+export function allocateRegion(library: Library, bytes: number): Region {
+  const boundary = bytes >= 4 * hugePage ? hugePage : alignment;
+  let buffer: ArrayBuffer;
+  try {
+    buffer = new ArrayBuffer(bytes + boundary);
+  } catch (cause) {
+    const gigabytes = (bytes / 2 ** 30).toFixed(1);
+    throw new Error(`The engine needs ${gigabytes} GiB of memory at once and got none; use a smaller batch.`, {
+      cause,
+    });
+  }
+  const start = library.address(buffer);
+  const skip = Number((BigInt(boundary) - (start % BigInt(boundary))) % BigInt(boundary));
+  const address = start + BigInt(skip);
+  if (boundary === hugePage) library.adviseHugePages(address, bytes);
+  return {
+    address,
+    floats: (offset, count) => new Float32Array(buffer, skip + offset, count),
+    integers: (offset, count) => new Int32Array(buffer, skip + offset, count),
+  };
+}

@@ -1,0 +1,13 @@
+// Which pictures of a data set are for testing. A source without splits of its own (a plain folder of class folders)
+// gets a test part that depends on nothing but its labels, so that training and every later test agree on it.
+import type { Dataset, Split } from '../data/dataset.ts';
+import { holdOut } from '../data/split.ts';
+
+const undividedTestShare = 0.1;
+
+/** The positions in `dataset` of the pictures that `split` means. */
+export function picturesOf(dataset: Dataset, split: Split): Uint32Array {
+  if (!dataset.undivided) return Uint32Array.from({ length: dataset.length }, (_, index) => index);
+  const { train, validation } = holdOut(dataset.labels, undividedTestShare, 0);
+  return split === 'test' ? validation : train;
+}

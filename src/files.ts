@@ -1,0 +1,62 @@
+// Files that are either whole or absent: written beside their place, flushed, then renamed.
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { UserError } from './errors.ts';
+
+/** Writes `chunks` to `path` so that a reader, or a crash, sees the old file or the whole of the new one. */
+export function writeFileAtomic(path: string, ...chunks: (string | Uint8Array)[]): void {
+  const temporary = `${path}.${process.pid}.part`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const file = openSync(temporary, 'w');
+    try {
+      for (const chunk of chunks) writeAll(file, typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    flushFolder(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** A write may be partial (2 GiB limit per call, signals), so it is repeated until all bytes are out. */
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30));
+  }
+}
+
+/** The rename itself must survive a power cut; some systems cannot flush a folder, and need not. */
+function flushFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, 'r');
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {}
+}
+
+const reasons: Record<string, string> = {
+  ENOSPC: 'the disk is full. Free some space or choose another place',
+  EACCES: 'permission denied. Choose a place that you may write to',
+  EPERM: 'permission denied. Choose a place that you may write to',
+  EROFS: 'the file system is read-only. Choose another place',
+  ENOENT: 'no such file or folder. Check the path',
+  ENOTDIR: 'a part of the path is a file, not a folder. Choose another place',
+  EISDIR: 'it is a folder, not a file. Check the path',
+  EEXIST: 'a part of the path is a file, not a folder. Choose another place',
+  EDQUOT: 'the disk quota is used up. Free some space or choose another place',
+};
+
+/** A system error in words, with the next step. */
+export function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== undefined && code in reasons) return `${reasons[code]}.`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,103 @@
+// The vocabulary that network files are written in: each layer declares its weights under its module path,
+// with PyTorch's names (`weight`, `bias`, `running_mean`, `running_var`) and PyTorch's default start, and puts
+// its op into the graph. Bound to a mode once, so that a network file never asks whether it is training.
+import { type Graph, type Initial, input, scope, state, type Value } from '../graph/graph.ts';
+import {
+  averagePool,
+  batchNorm,
+  convolution,
+  dropout,
+  globalAveragePool,
+  linear,
+  maxPool,
+} from '../graph/ops/index.ts';
+import type { Pair } from '../graph/ops/convolution.ts';
+
+export interface ConvOptions {
+  readonly stride?: number | Pair;
+  readonly padding?: number | Pair;
+  readonly dilation?: number | Pair;
+  readonly groups?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+export interface BatchNormOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+  /** Weight of the new sample in the running statistics; default 0.1. */
+  readonly momentum?: number;
+}
+
+export interface PoolOptions {
+  /** Default: the kernel. */
+  readonly stride?: number | Pair;
+  readonly padding?: number | Pair;
+  /** Round the output size up (Caffe's rule); default false. */
+  readonly ceil?: boolean;
+}
+
+export interface Layers {
+  readonly training: boolean;
+  /** Runs `build` inside a module; its weights' names begin with the module's path. */
+  module(name: string, build: () => Value): Value;
+  conv(x: Value, name: string, outputs: number, kernel: number | Pair, options?: ConvOptions): Value;
+  linear(x: Value, name: string, outputs: number): Value;
+  batchNorm(x: Value, name: string, options?: BatchNormOptions): Value;
+  maxPool(x: Value, name: string, kernel: number | Pair, options?: PoolOptions): Value;
+  averagePool(x: Value, name: string, kernel: number | Pair, options?: PoolOptions): Value;
+  globalAveragePool(x: Value, name: string): Value;
+  /** Passes `x` through unchanged in inference. */
+  dropout(x: Value, name: string, rate: number): Value;
+}
+
+/** The feed (an index scalar) that makes a training step's dropout masks; fed anew each step. */
+export const dropoutSeedInput = 'dropoutSeed';
+
+export function layers(graph: Graph, training: boolean): Layers {
+  const weight = (name: string, shape: readonly number[], initial: Initial): Value =>
+    state(graph, `${graph.path}.${name}`, shape, 'parameter', initial);
+  const running = (name: string, size: number, value: number): Value =>
+    state(graph, `${graph.path}.${name}`, [size], 'buffer', { kind: 'constant', value });
+  let dropouts = 0;
+
+  return {
+    training,
+    module: (name, build) => scope(graph, name, build),
+    conv: (x, name, outputs, kernel, { bias = true, ...options } = {}) =>
+      scope(graph, name, () => {
+        const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+        const inputs = (x.shape[1] as number) / (options.groups ?? 1);
+        const initial: Initial = { kind: 'uniform', bound: 1 / Math.sqrt(inputs * kh * kw) };
+        const w = weight('weight', [outputs, inputs, kh, kw], initial);
+        return convolution(x, w, bias ? weight('bias', [outputs], initial) : undefined, options);
+      }),
+    linear: (x, name, outputs) =>
+      scope(graph, name, () => {
+        const inputs = x.shape[1] as number;
+        const initial: Initial = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) };
+        return linear(x, weight('weight', [outputs, inputs], initial), weight('bias', [outputs], initial));
+      }),
+    batchNorm: (x, name, { epsilon = 1e-5, momentum = 0.1 } = {}) =>
+      scope(graph, name, () => {
+        const channels = x.shape[1] as number;
+        const states = {
+          gamma: weight('weight', [channels], { kind: 'constant', value: 1 }),
+          beta: weight('bias', [channels], { kind: 'constant', value: 0 }),
+          runningMean: running('running_mean', channels, 0),
+          runningVariance: running('running_var', channels, 1),
+        };
+        return batchNorm(x, states, { epsilon, momentum, training });
+      }),
+    maxPool: (x, name, kernel, options) => scope(graph, name, () => maxPool(x, { kernel, ...options })),
+    averagePool: (x, name, kernel, options) => scope(graph, name, () => averagePool(x, { kernel, ...options })),
+    globalAveragePool: (x, name) => scope(graph, name, () => globalAveragePool(x)),
+    dropout: (x, name, rate) =>
+      training
+        ? scope(graph, name, () => {
+            const seed = graph.inputs.get(dropoutSeedInput) ?? input(graph, dropoutSeedInput, [], 'index');
+            return dropout(x, seed, { rate, stream: dropouts++ });
+          })
+        : x,
+  };
+}

@@ -1,0 +1,171 @@
+// What a training takes, tells while it runs, and gives. The command line draws events; nothing here prints.
+import type { OpenProgress } from '../data/datasets.ts';
+import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
+import type { Form } from '../nets/network.ts';
+import type { TensorWriter } from './checkpoint.ts';
+import type { RecipeOverrides } from './recipes/recipe.ts';
+
+export interface TrainOptions {
+  /** The name of a network, and of one of its forms (default: its first). */
+  readonly network: string;
+  readonly form?: Form;
+  /** A known data set's name or a folder. May be left out when a run is taken up again. */
+  readonly data?: string;
+  /** Which labels, where a data set has two kinds (CIFAR-100); default 'fine'. */
+  readonly labels?: 'fine' | 'coarse';
+  /** The name of a recipe; default `defaultRecipe(network)`. */
+  readonly recipe?: string;
+  /** Parts of the recipe to replace: epochs, batch, learningRate, ... */
+  readonly overrides?: RecipeOverrides;
+  /** An engine, or the name of one; default 'auto'. */
+  readonly engine?: Engine | EngineName | 'auto';
+  readonly threads?: number;
+  /** Default 'auto': bf16 where the CPU multiplies it natively, else f32. */
+  readonly dtype?: ComputeType | 'auto';
+  /** Of weights, order, augmentation, dropout and the validation split; default 1. */
+  readonly seed?: number;
+  /** The run folder; made when absent. */
+  readonly out: string;
+  /** Go on with the run in `out`. */
+  readonly resume?: boolean;
+  /** A few batches through everything, to see that it works. */
+  readonly smoke?: boolean;
+  /** Training pictures held out for validation: a fraction below 1, a number, or 0 for none; default 0.1. */
+  readonly validation?: number;
+  /** Steps between checkpoints inside an epoch; default: only at the end of each epoch and on a stop. */
+  readonly checkpointEvery?: number;
+  /** Steps between the lines of metrics.jsonl inside an epoch; default 50. */
+  readonly logEvery?: number;
+  /** Loader threads; default 1. */
+  readonly workers?: number;
+  /** Saves and stops when it fires. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** How tensor files are written; for trying a failing disk. */
+  readonly writeTensors?: TensorWriter;
+}
+
+export type TrainEvent =
+  /** Something worth a line: an engine that is absent, a run taken up again. */
+  | { readonly type: 'note'; readonly message: string }
+  /** Opening the data. */
+  | { readonly type: 'data'; readonly progress: OpenProgress }
+  | {
+      readonly type: 'start';
+      readonly network: string;
+      readonly form: Form;
+      readonly parameters: number;
+      readonly dataset: string;
+      readonly epochs: number;
+      readonly batch: number;
+      readonly stepsPerEpoch: number;
+      /** Steps done before this process took over. */
+      readonly fromStep: number;
+      readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
+      readonly engine: EngineDescription;
+      readonly dtype: ComputeType;
+      readonly out: string;
+    }
+  | { readonly type: 'epochStart'; readonly epoch: number; readonly epochs: number }
+  | {
+      readonly type: 'step';
+      /** Epoch and step in it, both from 1. */
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly step: number;
+      readonly stepsPerEpoch: number;
+      /** Means over the epoch so far. */
+      readonly loss: number;
+      readonly top1Error: number;
+      readonly learningRate: number;
+      /** Training speed of this process so far, and the seconds that the rest will take at it. */
+      readonly imagesPerSecond: number;
+      readonly etaSeconds: number;
+    }
+  | {
+      readonly type: 'evaluate';
+      readonly split: 'validation' | 'test';
+      readonly done: number;
+      readonly total: number;
+    }
+  | ({ readonly type: 'epochEnd'; readonly epochs: number; readonly etaSeconds: number } & EpochRecord)
+  | {
+      readonly type: 'checkpoint';
+      readonly path: string;
+      readonly epoch: number;
+      readonly step: number;
+      readonly best: boolean;
+    }
+  | { readonly type: 'end'; readonly result: TrainResult };
+
+/** One epoch's line of metrics.jsonl. Errors in percent. */
+export interface EpochRecord {
+  readonly epoch: number;
+  /** Steps since the start of the run. */
+  readonly step: number;
+  readonly trainLoss: number;
+  readonly trainTop1Error: number;
+  readonly trainTop5Error: number;
+  /** null without validation pictures. */
+  readonly validationLoss: number | null;
+  readonly validationTop1Error: number | null;
+  readonly validationTop5Error: number | null;
+  /** Whether it did better on the validation pictures than every epoch before. */
+  readonly best: boolean;
+  /** Of its last step. */
+  readonly learningRate: number;
+  /** Mean of this process's steps so far; null when it took none. */
+  readonly imagesPerSecond: number | null;
+  /** Since the start of the run, over all resumptions. */
+  readonly seconds: number;
+}
+
+export interface TestResult {
+  readonly top1Error: number;
+  readonly top5Error: number;
+  readonly loss: number;
+}
+
+/** What a training leaves in summary.json. Errors in percent; null where nothing was measured. */
+export interface TrainResult {
+  readonly status: 'finished' | 'interrupted';
+  readonly network: string;
+  readonly form: Form;
+  readonly dataset: string;
+  readonly recipe: string;
+  /** Epochs trained. */
+  readonly epochs: number;
+  readonly trainTop1Error: number | null;
+  readonly validationTop1Error: number | null;
+  /** Of the weights after the last epoch. */
+  readonly testTop1Error: number | null;
+  readonly testTop5Error: number | null;
+  readonly testLoss: number | null;
+  /** The epoch that was best on the validation pictures, and the test result of its weights. */
+  readonly best: {
+    readonly epoch: number;
+    readonly validationTop1Error: number;
+    readonly test: TestResult | null;
+  } | null;
+  /** Median over the training steps of this process. */
+  readonly imagesPerSecond: number | null;
+  /** Training with its validations, over all resumptions; without the final test. */
+  readonly seconds: number;
+  readonly out: string;
+  /** The last and the best weights. */
+  readonly weights: { readonly last: string | null; readonly best: string | null };
+  /** How the numbers came about. */
+  readonly protocol: Protocol;
+}
+
+export interface Protocol {
+  readonly dtype: ComputeType;
+  readonly engine: EngineDescription;
+  readonly laurel: string;
+  readonly node: string;
+  readonly seed: number;
+  readonly batch: number;
+  readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
+  /** How test pictures are shown to the network. */
+  readonly crops: string;
+}

@@ -1,0 +1,146 @@
+// What a training will be: options, recipe, stored run, data and engine brought together into the run's config.
+// What can be refused is refused here, before anything is computed, the cheapest reasons first.
+import { resolve } from 'node:path';
+import type { Engine } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
+import { resolveEngine } from '../evaluate/engine.ts';
+import { findNetwork } from '../nets/index.ts';
+import { formOf, type NetworkDescription } from '../nets/network.ts';
+import { version } from '../version.ts';
+import type { TrainEvent, TrainOptions } from './options.ts';
+import { defaultRecipe, findRecipe } from './recipes/index.ts';
+import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
+import { compareData, openRunFolder, type RunConfig, resumeRecipe } from './run-folder.ts';
+import { openTrainingData, type TrainingData } from './training-data.ts';
+
+export interface Plan {
+  readonly config: RunConfig;
+  readonly out: string;
+  /** Whether `out` held this run already. */
+  readonly resumed: boolean;
+  readonly description: NetworkDescription;
+  readonly data: TrainingData;
+  readonly engine: Engine;
+}
+
+/** Everything that is decided before the first step; the run folder is made and tried, nothing is written. */
+export async function planTraining(options: TrainOptions, emit: (event: TrainEvent) => void): Promise<Plan> {
+  checkNumbers(options);
+  const description = findNetwork(options.network);
+  const [defaultForm] = formOf(description, options.form);
+  const asked = adjustRecipe(
+    options.recipe === undefined ? defaultRecipe(description.name) : findRecipe(options.recipe),
+    options.overrides ?? {},
+  );
+  const out = resolve(options.out);
+  const stored = openRunFolder(out, options.resume ?? false);
+  const settings = stored === undefined ? freshSettings(options, asked) : resumedSettings(options, stored);
+  const [form, formDescription] = formOf(description, options.form ?? stored?.form ?? defaultForm);
+  const { recipe, seed, validation, smoke, labels } = settings;
+  const request = options.data ?? stored?.data.request;
+  if (request === undefined) {
+    throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
+  }
+  const data = await openTrainingData({
+    data: request,
+    form: formDescription,
+    recipe,
+    seed,
+    validation,
+    smoke,
+    open: { labels, signal: options.signal, onProgress: (progress) => emit({ type: 'data', progress }) },
+  });
+  const { trainSet } = data;
+  const dataConfig: RunConfig['data'] = {
+    request,
+    labels,
+    name: trainSet.name,
+    path: trainSet.path,
+    pictures: { train: data.train.length, validation: data.validation.length, test: data.test.length },
+    fingerprint: data.fingerprint,
+  };
+  if (stored !== undefined) compareData(stored, dataConfig, trainSet.classes.length, out);
+  const { engine, dtype, notes } = await resolveEngine({
+    engine: options.engine ?? stored?.engine.name,
+    threads: options.threads,
+    dtype: options.dtype ?? stored?.dtype,
+  });
+  const config: RunConfig = {
+    format: 'laurel-run-1',
+    network: description.name,
+    form,
+    classes: trainSet.classes,
+    preprocessing: data.preprocessing,
+    data: dataConfig,
+    recipe,
+    seed,
+    validation,
+    smoke,
+    checkpointEvery: options.checkpointEvery ?? stored?.checkpointEvery ?? null,
+    logEvery: options.logEvery ?? stored?.logEvery ?? 50,
+    dtype,
+    engine: engine.describe(),
+    laurel: version,
+    node: process.version,
+    started: stored?.started ?? new Date().toISOString(),
+  };
+  for (const message of [...notes, ...resumeNotes(stored, config), ...recipeNotes(recipe)]) {
+    emit({ type: 'note', message });
+  }
+  return { config, out, resumed: stored !== undefined, description, data, engine };
+}
+
+type Settings = Pick<RunConfig, 'recipe' | 'seed' | 'validation' | 'smoke'> & {
+  readonly labels: 'fine' | 'coarse';
+};
+
+function freshSettings(options: TrainOptions, asked: Recipe): Settings {
+  const { seed = 1, validation = 0.1, smoke = false, labels = 'fine' } = options;
+  const short = smoke && options.overrides?.epochs === undefined;
+  return { recipe: short ? { ...asked, epochs: 1 } : asked, seed, validation, smoke, labels };
+}
+
+function resumedSettings(options: TrainOptions, stored: RunConfig): Settings {
+  const { seed, validation, smoke } = stored;
+  return { recipe: resumeRecipe(stored, options), seed, validation, smoke, labels: stored.data.labels };
+}
+
+function checkNumbers(options: TrainOptions): void {
+  for (const [name, value] of [
+    ['--checkpoint-every', options.checkpointEvery],
+    ['--log-every', options.logEvery],
+  ] as const) {
+    if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
+      throw new UserError(`${name} is ${value}; expected a whole number of steps, at least 1.`, {
+        exitCode: 2,
+      });
+    }
+  }
+  const { seed = 1 } = options;
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0x7fffffff) {
+    throw new UserError(`The seed is ${seed}; expected a whole number from 0 to ${0x7fffffff}.`, {
+      exitCode: 2,
+    });
+  }
+}
+
+function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
+  if (stored === undefined) return [];
+  const describe = ({ engine, dtype }: RunConfig): string =>
+    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${engine.threads} threads`;
+  const [before, after] = [describe(stored), describe(now)];
+  if (before === after) return [];
+  return [
+    `The run was started with ${before} and goes on with ${after}: its numbers may differ in the last bits.`,
+  ];
+}
+
+function recipeNotes({ schedule, epochs, name }: Recipe): string[] {
+  if (schedule.kind !== 'multi-step') return [];
+  const beyond = schedule.milestones.filter((milestone) => milestone > epochs);
+  if (beyond.length === 0) return [];
+  return [
+    `The recipe ${name} lowers the learning rate at epoch ${beyond.join(', ')}, beyond the ${epochs} epochs ` +
+      'of this run.',
+  ];
+}

@@ -1,0 +1,172 @@
+// A run folder: config.json, metrics.jsonl, summary.json, checkpoints/, tensorboard/, figures/. Another program can
+// read it without Laurel. config.json says everything that the training depends on, so that the folder alone is
+// enough to go on with it, and so that a resumption under other circumstances is refused by name.
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ComputeType, EngineDescription } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
+import type { Preprocessing } from '../evaluate/preprocessing.ts';
+import { reason, writeFileAtomic } from '../files.ts';
+import type { Form } from '../nets/network.ts';
+import type { TrainOptions } from './options.ts';
+import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
+import { dependsOnEpochs } from './schedule.ts';
+
+export interface RunConfig {
+  readonly format: 'laurel-run-1';
+  readonly network: string;
+  readonly form: Form;
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  readonly data: {
+    /** As it was asked for, to open it again. */
+    readonly request: string;
+    readonly labels: 'fine' | 'coarse';
+    readonly name: string;
+    readonly path: string;
+    readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
+    /** CRC-32 of the training pixels and labels: a resumption on other pictures is refused. */
+    readonly fingerprint: string;
+  };
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly validation: number;
+  readonly smoke: boolean;
+  readonly checkpointEvery: number | null;
+  readonly logEvery: number;
+  readonly dtype: ComputeType;
+  readonly engine: EngineDescription;
+  readonly laurel: string;
+  readonly node: string;
+  readonly started: string;
+}
+
+export interface RunPaths {
+  readonly config: string;
+  readonly metrics: string;
+  readonly summary: string;
+  readonly checkpoints: string;
+  readonly tensorboard: string;
+  readonly figures: string;
+}
+
+export function runPaths(out: string): RunPaths {
+  return {
+    config: join(out, 'config.json'),
+    metrics: join(out, 'metrics.jsonl'),
+    summary: join(out, 'summary.json'),
+    checkpoints: join(out, 'checkpoints'),
+    tensorboard: join(out, 'tensorboard'),
+    figures: join(out, 'figures'),
+  };
+}
+
+/**
+ * Makes the folder and tries that it can be written, before any work. Gives the config of the run in it when
+ * `resume` asks for that. Throws a UserError: the folder cannot be written, holds a run already, or holds none.
+ */
+export function openRunFolder(out: string, resume: boolean): RunConfig | undefined {
+  const { config } = runPaths(out);
+  const holdsRun = existsSync(config);
+  if (holdsRun && !resume) {
+    throw new UserError(
+      `${out} holds a run already. Add --resume to go on with it, or choose another folder with --out.`,
+      { exitCode: 2 },
+    );
+  }
+  if (!holdsRun && resume) {
+    throw new UserError(
+      `${out} holds no run to go on with (no config.json). Check --out, or leave out --resume.`,
+      {
+        exitCode: 2,
+      },
+    );
+  }
+  const probe = join(out, `.laurel-${process.pid}.part`);
+  try {
+    mkdirSync(out, { recursive: true });
+    accessSync(out, constants.W_OK | constants.X_OK);
+    writeFileSync(probe, 'x');
+  } catch (error) {
+    throw new UserError(`Cannot write to ${out}: ${reason(error)}`, { cause: error });
+  } finally {
+    rmSync(probe, { force: true });
+  }
+  return holdsRun ? readConfig(config) : undefined;
+}
+
+function readConfig(path: string): RunConfig {
+  let config: RunConfig;
+  try {
+    config = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
+  }
+  if (config?.format === 'laurel-run-1') return config;
+  throw new UserError(`${path} is not the config of a run of this version of Laurel. Choose another --out.`);
+}
+
+/** A JSON file that people read; numbers that are not finite become null. */
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * The recipe that a stored run goes on with. Only what was given counts: what differs from the stored run is a
+ * UserError that names it all, except more epochs under a schedule whose past does not depend on their number.
+ */
+export function resumeRecipe(stored: RunConfig, options: TrainOptions): Recipe {
+  const differences: string[] = [];
+  const compare = (what: string, given: unknown, was: unknown): void => {
+    if (given !== undefined && given !== was) differences.push(`${what} ${was}, not ${given}`);
+  };
+  compare('network', options.network, stored.network);
+  compare('form', options.form, stored.form);
+  compare('labels', options.labels, stored.data.labels);
+  compare('recipe', options.recipe, stored.recipe.name);
+  compare('seed', options.seed, stored.seed);
+  compare('validation', options.validation, stored.validation);
+  compare('smoke', options.smoke, stored.smoke);
+  const recipe = adjustRecipe(stored.recipe, options.overrides ?? {});
+  for (const [field, value, was] of changedFields(recipe, stored.recipe)) {
+    if (field === 'epochs' && !dependsOnEpochs(stored.recipe.schedule)) continue;
+    differences.push(`${field} ${was}, not ${value}`);
+  }
+  refuse(options.out, differences);
+  return recipe;
+}
+
+/** Throws unless the data that were opened are the ones that the stored run was trained on. */
+export function compareData(stored: RunConfig, data: RunConfig['data'], classes: number, out: string): void {
+  const differences: string[] = [];
+  if (data.name !== stored.data.name) differences.push(`data ${stored.data.name}, not ${data.name}`);
+  if (classes !== stored.classes.length) differences.push(`${stored.classes.length} classes, not ${classes}`);
+  if (differences.length === 0 && data.fingerprint !== stored.data.fingerprint) {
+    differences.push(`other pictures or labels under the name ${data.name}`);
+  }
+  refuse(out, differences);
+}
+
+function refuse(out: string, differences: readonly string[]): void {
+  if (differences.length === 0) return;
+  throw new UserError(
+    `Cannot go on with the run in ${out}: it has ${differences.join('; ')}. ` +
+      'Use the same settings, or start another run with another --out.',
+    { exitCode: 2 },
+  );
+}
+
+/** Leaves of two values of the same form that differ: path, first value, second value. */
+function changedFields(value: object, was: object, path = ''): [string, string, string][] {
+  const changes: [string, string, string][] = [];
+  for (const key of new Set([...Object.keys(value), ...Object.keys(was)])) {
+    const a = (value as Record<string, unknown>)[key];
+    const b = (was as Record<string, unknown>)[key];
+    const name = path === '' ? key : `${path}.${key}`;
+    const nested = [a, b].every((x) => typeof x === 'object' && x !== null && !Array.isArray(x));
+    if (nested) changes.push(...changedFields(a as object, b as object, name));
+    else if (JSON.stringify(a) !== JSON.stringify(b))
+      changes.push([name, JSON.stringify(a), JSON.stringify(b)]);
+  }
+  return changes;
+}

@@ -1,0 +1,235 @@
+// Training: epochs of steps, a validation after each, checkpoints that a run can be taken up from to the bit, and a
+// run folder that says everything. Nothing is drawn here; events tell a listener what happens.
+import { setImmediate as turn } from 'node:timers/promises';
+import { hash32 } from '../data/random.ts';
+import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
+import { appendMetrics, truncateMetrics } from '../run/metrics.ts';
+import { type EventFile, openEventFile } from '../run/tensorboard.ts';
+import { saveCheckpoint, type TrainingPosition } from './checkpoint.ts';
+import { divergence } from './divergence.ts';
+import { epochRecord, writeEpochScalars } from './epoch-record.ts';
+import { finishRun, type Trained } from './finish.ts';
+import { createLossGuard, type LossGuard } from './guard.ts';
+import type { EpochRecord, TrainOptions, TrainResult } from './options.ts';
+import { learningRateAt } from './schedule.ts';
+import { noSums, prepareTraining, type Setup } from './setup.ts';
+import { createStopwatch, type Stopwatch } from './stopwatch.ts';
+
+/**
+ * Trains a network and leaves a run folder in `options.out`. A signal saves and stops ('interrupted').
+ * Throws a UserError for what the user can mend; among it a loss that is not finite or diverges, which leaves the
+ * last good checkpoint.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const setup = await prepareTraining(options);
+  try {
+    const result = await finishRun(setup, await runEpochs(setup));
+    setup.emit({ type: 'end', result });
+    return result;
+  } finally {
+    await setup.close();
+  }
+}
+
+/** A run under way in this process. */
+interface Run {
+  readonly setup: Setup;
+  readonly watch: Stopwatch;
+  readonly guard: LossGuard;
+  readonly events: EventFile;
+  position: TrainingPosition;
+  savedStep: number;
+}
+
+async function runEpochs(setup: Setup): Promise<Trained> {
+  const { recipe, paths, position, trainLoader } = setup;
+  const from = position.step;
+  truncateMetrics<{ step: number }>(paths.metrics, ({ step }) => step <= from);
+  const run: Run = {
+    setup,
+    watch: createStopwatch(position.seconds, recipe.epochs * trainLoader.batchesPerEpoch - from),
+    guard: createLossGuard(setup.config.classes.length),
+    events: openEventFile(paths.tensorboard, from > 0 ? { resumeStep: from + 1 } : {}),
+    position,
+    savedStep: from,
+  };
+  announce(run);
+  let lastEpoch: EpochRecord | undefined;
+  try {
+    while (run.position.epoch < recipe.epochs && !stopped(setup)) {
+      lastEpoch = (await runEpoch(run)) ?? lastEpoch;
+    }
+    if (stopped(setup) && run.position.step > run.savedStep) save(run, false);
+  } finally {
+    run.events.close();
+  }
+  return {
+    position: { ...run.position, seconds: run.watch.seconds() },
+    lastEpoch,
+    imagesPerSecond: run.watch.median(),
+  };
+}
+
+function stopped(setup: Setup): boolean {
+  return setup.options.signal?.aborted ?? false;
+}
+
+function announce({ setup, position }: Run): void {
+  const { config, recipe, programs, trainLoader, out } = setup;
+  setup.emit({
+    type: 'start',
+    network: config.network,
+    form: config.form,
+    parameters: programs.parameterCount,
+    dataset: config.data.name,
+    epochs: recipe.epochs,
+    batch: recipe.batch,
+    stepsPerEpoch: trainLoader.batchesPerEpoch,
+    fromStep: position.step,
+    pictures: config.data.pictures,
+    engine: config.engine,
+    dtype: config.dtype,
+    out,
+  });
+}
+
+/** The rest of the epoch that `run` stands in, its validation and its checkpoint; undefined when the signal fired. */
+async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
+  const { setup, events, watch } = run;
+  const { recipe, paths, trainLoader } = setup;
+  setup.emit({ type: 'epochStart', epoch: run.position.epoch + 1, epochs: recipe.epochs });
+  await runSteps(run);
+  if (run.position.stepInEpoch < trainLoader.batchesPerEpoch) return undefined;
+  const counts = await validate(setup);
+  if (counts === 'stopped') return undefined;
+  const learningRate = rateOf(setup, run.position.step - 1);
+  if (counts !== undefined && !Number.isFinite(counts.loss)) {
+    throw divergence(setup, run.position, learningRate, 'on the validation pictures is not finite');
+  }
+  const record = epochRecord(run.position, counts, learningRate, watch);
+  appendMetrics(paths.metrics, { kind: 'epoch', ...record });
+  writeEpochScalars(events, record);
+  const { epoch, validationTop1Error } = record;
+  const best = record.best ? { epoch, top1Error: validationTop1Error as number } : run.position.best;
+  run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best };
+  save(run, record.best);
+  setup.emit({ type: 'epochEnd', epochs: recipe.epochs, etaSeconds: watch.etaSeconds(), ...record });
+  return record;
+}
+
+/** Steps until the epoch ends or the signal fires. */
+async function runSteps(run: Run): Promise<void> {
+  const { setup, watch, guard } = run;
+  const { programs, trainLoader, config } = setup;
+  const { epoch, stepInEpoch } = run.position;
+  watch.startStep();
+  for await (const batch of trainLoader.epoch(epoch, stepInEpoch)) {
+    const { step, sums } = run.position;
+    const learningRate = rateOf(setup, step);
+    const dropoutSeed = hash32(config.seed, step, dropoutStream) & 0x7fffffff;
+    const result = programs.step(batch.images, batch.labels, learningRate, dropoutSeed);
+    const imagesPerSecond = watch.endStep(batch.count);
+    const problem = guard.check(result.loss);
+    if (problem !== undefined) throw divergence(setup, run.position, learningRate, problem);
+    run.position = {
+      ...run.position,
+      step: step + 1,
+      stepInEpoch: run.position.stepInEpoch + 1,
+      sums: {
+        pictures: sums.pictures + batch.count,
+        loss: sums.loss + result.loss * batch.count,
+        top1: sums.top1 + result.top1,
+        top5: sums.top5 + result.top5,
+      },
+    };
+    const top1Error = 100 * (1 - result.top1 / batch.count);
+    report(run, { loss: result.loss, top1Error, learningRate, imagesPerSecond });
+    const due = config.checkpointEvery !== null && run.position.step % config.checkpointEvery === 0;
+    if (due && run.position.stepInEpoch < trainLoader.batchesPerEpoch) save(run, false);
+    // Signals and timers get their turn between the engine's long calls.
+    await turn();
+    if (stopped(setup)) break;
+    watch.startStep();
+  }
+}
+
+/** Tells the dropout seeds from other draws of the same seed. */
+const dropoutStream = 0xd20;
+
+function rateOf({ recipe, trainLoader }: Setup, step: number): number {
+  const position = { step, stepsPerEpoch: trainLoader.batchesPerEpoch, epochs: recipe.epochs };
+  return learningRateAt(recipe.schedule, recipe.learningRate, position);
+}
+
+interface StepRecord {
+  readonly loss: number;
+  readonly top1Error: number;
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+}
+
+/** Tells the listener of the step that was taken, and every so often the run folder. */
+function report({ setup, position, watch, events }: Run, record: StepRecord): void {
+  const { config, paths, recipe, trainLoader } = setup;
+  const { step, sums } = position;
+  const epoch = position.epoch + 1;
+  if (step % config.logEvery === 0) {
+    appendMetrics(paths.metrics, { kind: 'step', epoch, step, ...record });
+    events.scalar('train/loss of the step', record.loss, step);
+    events.scalar('train/learning rate', record.learningRate, step);
+  }
+  setup.emit({
+    type: 'step',
+    epoch,
+    epochs: recipe.epochs,
+    step: position.stepInEpoch,
+    stepsPerEpoch: trainLoader.batchesPerEpoch,
+    loss: sums.loss / sums.pictures,
+    top1Error: 100 * (1 - sums.top1 / sums.pictures),
+    learningRate: record.learningRate,
+    imagesPerSecond: watch.mean() ?? record.imagesPerSecond,
+    etaSeconds: watch.etaSeconds(),
+  });
+}
+
+/** The result on the validation pictures; undefined where there are none. */
+async function validate(setup: Setup): Promise<Counts | undefined | 'stopped'> {
+  const { validationLoader, programs, config, emit, options } = setup;
+  if (validationLoader === undefined) return stopped(setup) ? 'stopped' : undefined;
+  const counts = await evaluateProgram(programs.test(), validationLoader, {
+    classes: config.classes.length,
+    signal: options.signal,
+    onBatch: (done, total) => emit({ type: 'evaluate', split: 'validation', done, total }),
+  });
+  return counts ?? 'stopped';
+}
+
+/** Writes the checkpoint `last`, and `best` if it is; never with weights or in moments that are not to be trusted. */
+function save(run: Run, best: boolean): void {
+  const { setup, guard, watch } = run;
+  const { programs, paths, metadata, config, emit } = setup;
+  if (guard.suspicious) {
+    emit({ type: 'note', message: 'No checkpoint is written while the loss is far above that of guessing.' });
+    return;
+  }
+  const position = { ...run.position, seconds: watch.seconds() };
+  const weights = programs.tensors('weights');
+  const optimizer = programs.tensors('optimizer');
+  for (const [name, { data }] of [...weights, ...optimizer]) {
+    if (!data.every(Number.isFinite)) {
+      const problem = `was finite, but ${name} no longer is`;
+      throw divergence(setup, position, rateOf(setup, position.step - 1), problem);
+    }
+  }
+  saveCheckpoint(
+    paths.checkpoints,
+    { position, seed: config.seed, weights, optimizer, metadata },
+    {
+      alsoBest: best,
+      write: setup.options.writeTensors,
+    },
+  );
+  run.savedStep = position.step;
+  const { epoch, step } = position;
+  emit({ type: 'checkpoint', path: paths.checkpoints, epoch, step, best });
+}

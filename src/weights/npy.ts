@@ -1,0 +1,122 @@
+// NumPy's .npy: magic, version, length of a header that is a Python dictionary, padding to 64 bytes, then the
+// elements. It is how tensors come in from and go out to any other program (`laurel forward`).
+// Source: numpy.org, "numpy.lib.format", versions 1 (16-bit length), 2 and 3 (32-bit length, UTF-8).
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { UserError } from '../errors.ts';
+import { reason, writeFileAtomic } from '../files.ts';
+import { readExactly, readStored, type StoredType, storedBytes } from './storage.ts';
+import { elementCount, shapeText, type Tensor } from './tensor-file.ts';
+
+const magic = Buffer.from('\x93NUMPY', 'latin1');
+/** NumPy's own limit on a header. */
+const maxHeaderBytes = 10_000;
+
+const storedTypes: Readonly<Record<string, StoredType>> = {
+  '<f4': 'f32',
+  '<f8': 'f64',
+  '<f2': 'f16',
+  '<i4': 'i32',
+  '<i8': 'i64',
+  '|u1': 'u8',
+};
+
+/** Reads one array as f32. Throws a UserError when the file is missing, malformed, big endian or in Fortran order. */
+export function readNpy(path: string): Tensor {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new UserError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
+  }
+  try {
+    return readOpen(file);
+  } catch (error) {
+    const problem = error instanceof BadFile ? error.message : reason(error);
+    throw new UserError(`Cannot read ${path} as a NumPy array: ${problem}`, { cause: error });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A defect of the file, in words that follow "Cannot read X as a NumPy array: ". */
+class BadFile extends Error {}
+
+function readOpen(file: number): Tensor {
+  const stat = fstatSync(file);
+  if (stat.isDirectory()) throw new BadFile('it is a folder, not a file. Check the path.');
+  const { header, dataStart } = readHeader(file, stat.size);
+  const { type, shape } = parseHeader(header);
+  const need = elementCount(shape) * storedBytes[type];
+  const have = stat.size - dataStart;
+  if (need !== have) {
+    const what = have < need ? 'it is truncated: its' : 'it holds more than one array: its first';
+    throw new BadFile(
+      `${what} shape ${shapeText(shape)} needs ${need} bytes of data, ${have} are there. Save it again.`,
+    );
+  }
+  return { shape, data: readStored(file, dataStart, type, elementCount(shape)) };
+}
+
+function readHeader(file: number, size: number): { header: string; dataStart: number } {
+  if (size === 0) throw new BadFile('the file is empty. Save it again with numpy.save.');
+  const start = Buffer.alloc(12);
+  readExactly(file, start.subarray(0, Math.min(12, size)), 0);
+  if (!start.subarray(0, 6).equals(magic)) {
+    throw new BadFile('it does not begin as one. Save it with numpy.save.');
+  }
+  const version = start[6] as number;
+  if (version < 1 || version > 3) throw new BadFile(`it has version ${version}, expected 1, 2 or 3.`);
+  const headerStart = version === 1 ? 10 : 12;
+  const length = version === 1 ? start.readUInt16LE(8) : start.readUInt32LE(8);
+  if (length > maxHeaderBytes && version !== 1) {
+    throw new BadFile(`its header claims ${length} bytes, the limit is ${maxHeaderBytes}.`);
+  }
+  if (headerStart + length > size) throw new BadFile('its header is truncated. Save it again.');
+  const header = Buffer.alloc(length);
+  readExactly(file, header, headerStart);
+  return { header: header.toString(version === 3 ? 'utf8' : 'latin1'), dataStart: headerStart + length };
+}
+
+/** The three keys of the header; anything but their usual form is refused rather than guessed at. */
+function parseHeader(header: string): { type: StoredType; shape: number[] } {
+  const descr = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|(\[))/.exec(header);
+  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
+  const sizes = /['"]shape['"]\s*:\s*\(([\d\s,L]*)\)/.exec(header)?.[1];
+  if (descr === null || order === undefined || sizes === undefined) {
+    throw new BadFile('its header lacks descr, fortran_order or shape. Save it again with numpy.save.');
+  }
+  const type = storedTypes[descr[1] ?? ''];
+  if (type === undefined) {
+    const got = descr[1] === undefined ? 'a structured type' : `the type "${descr[1]}"`;
+    throw new BadFile(
+      `it has ${got}, expected one of ${Object.keys(storedTypes).join(', ')}. Save it with .astype('<f4').`,
+    );
+  }
+  const shape = sizes
+    .split(',')
+    .map((size) => size.replace('L', '').trim())
+    .filter((size) => size !== '')
+    .map(Number);
+  if (!shape.every(Number.isSafeInteger)) throw new BadFile(`its shape (${sizes}) is no list of sizes.`);
+  if (order === 'True' && shape.length > 1) {
+    throw new BadFile('it is in Fortran order, expected C order. Save numpy.ascontiguousarray of it.');
+  }
+  return { type, shape };
+}
+
+/** Writes an f32 array in C order (version 1), whole or not at all. `data.length` must be the product of `shape`. */
+export function writeNpy(path: string, shape: readonly number[], data: Float32Array): void {
+  if (elementCount(shape) !== data.length) {
+    throw new Error(`the shape ${shapeText(shape)} does not fit ${data.length} elements`);
+  }
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const total = Math.ceil((10 + dictionary.length + 1) / 64) * 64;
+  const start = Buffer.alloc(total, ' ');
+  magic.copy(start);
+  start.writeUInt16LE(1, 6);
+  start.writeUInt16LE(total - 10, 8);
+  start.write(dictionary, 10, 'latin1');
+  start.write('\n', total - 1, 'latin1');
+  writeFileAtomic(path, start, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}

@@ -1,0 +1,20 @@
+// What every weights format is read into: named f32 tensors in the file's order, and its free-text metadata.
+
+/** A tensor in plain row-major layout; `data.length` is the product of `shape` (1 for a scalar, shape []). */
+export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
+
+/** A weights file in memory. `tensors` keeps the order of the file. */
+export type TensorFile = {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/** Number of elements of a shape: 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** A shape in words: "64x3x7x7", or "scalar". */
+export function shapeText(shape: readonly number[]): string {
+  return shape.length === 0 ? 'scalar' : shape.join('x');
+}
