@@ -1,7 +1,7 @@
 // Requests that cannot be met: one sentence on stderr with the nearest names or the next step, nothing on stdout,
 // no stack, exit code 2.
 import { describe, expect, it } from 'vitest';
-import { laurel } from './cli.ts';
+import { laurel, temporaryFolder } from './cli.ts';
 
 const cases: readonly (readonly [args: string, sentence: RegExp])[] = [
   ['sumary lenet', /^error: unknown command 'sumary'\. Did you mean summary\?\n$/],
@@ -34,7 +34,7 @@ const cases: readonly (readonly [args: string, sentence: RegExp])[] = [
 
 describe('a misused command', () => {
   it.concurrent.each(cases)('laurel %s', async (args, sentence) => {
-    const { code, stdout, stderr } = await laurel(args.split(' '));
+    const { code, stdout, stderr } = await laurel(args.split(' '), { cwd: temporaryFolder() });
     expect(stderr).toMatch(sentence);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stderr).not.toMatch(/\n\s+at /);

@@ -15,7 +15,7 @@ export function addClassify(program: Command): void {
   const command = addVerb(
     program,
     'classify',
-    'say what is on pictures: the five most probable classes of each',
+    'name the five most probable classes of pictures',
     'laurel classify lenet --weights runs/first shoe.png shirt.jpg',
   )
     .argument('<net>', 'name of a network (`laurel nets` lists them)')

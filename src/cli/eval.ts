@@ -4,6 +4,7 @@ import type { Evaluation } from '../evaluate/evaluate.ts';
 import type { Form } from '../nets/network.ts';
 import { addShared, type SharedOptions, wholeNumber } from './options.ts';
 import { count, duration, pairs, percent, printResult, table } from './output.ts';
+import { preparePlace } from './place.ts';
 import { statusLine } from './status.ts';
 import { addJson, addVerb } from './verb.ts';
 
@@ -36,6 +37,8 @@ export function addEval(program: Command): void {
     const { evaluate } = await import('../evaluate/evaluate.ts');
     const status = statusLine();
     const { confusion, predictions } = options;
+    preparePlace(confusion);
+    preparePlace(predictions);
     const result = await evaluate({
       network: name,
       form: options.form as Form | undefined,

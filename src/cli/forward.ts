@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { addShared, type SharedOptions, sharedOption } from './options.ts';
 import { note, printResult } from './output.ts';
+import { preparePlace } from './place.ts';
 import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<SharedOptions, 'json' | 'weights' | 'form' | 'classes' | 'engine' | 'dtype' | 'threads'>;
@@ -16,7 +17,7 @@ export function addForward(program: Command): void {
   const command = addVerb(
     program,
     'forward',
-    'run raw tensors through a network, for comparison with other programs',
+    'run raw tensors through a network',
     'laurel forward lenet --weights w.safetensors --input x.npy --output y.npy',
     'laurel forward resnet18 --weights w.safetensors --input x.npy --output y.npy --layer conv4_x.0',
   )
@@ -55,6 +56,7 @@ async function forward(name: string, options: Options) {
     import('../nets/index.ts'),
   ]);
   findNetwork(name);
+  preparePlace(options.output);
   const images = npy.readNpy(options.input);
   const { network, tensors } = loadNetwork(name, options, images.shape, options.input);
   const [layer, value] = moduleValue(network, options.layer);

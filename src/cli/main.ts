@@ -12,12 +12,20 @@ import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
 import { explainFailure } from './verb.ts';
 
+const start = `
+Each command takes --help, with its options and examples, and --json. To begin with:
+  laurel doctor
+  laurel train lenet --data fashion-mnist --out runs/first
+  laurel eval lenet --weights runs/first --per-class`;
+
 export function createProgram(): Command {
   const program = new Command('laurel')
     .description('The networks that won ImageNet: build, train, evaluate and use them.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ showGlobalOptions: false })
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', start)
+    .configureHelp({ subcommandTerm })
     // Mistakes are reported in one place, by `explainFailure`.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
@@ -30,6 +38,14 @@ export function createProgram(): Command {
   addForward(program);
   addBench(program);
   return program;
+}
+
+/** `train <net>`: every command has options, so they are not worth a word. */
+function subcommandTerm(command: Command): string {
+  const given = command.registeredArguments.map(
+    (argument) => `${argument.name()}${argument.variadic ? '...' : ''}`,
+  );
+  return [command.name(), ...given.map((name) => `<${name}>`)].join(' ');
 }
 
 export async function main(args: readonly string[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { TrainResult } from '../train/options.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addShared, numberFrom, type SharedOptions, wholeNumber } from './options.ts';
 import { count, duration, pairs, percent, printResult } from './output.ts';
+import { makeFolder } from './place.ts';
 import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
 import { addJson, addVerb } from './verb.ts';
 
@@ -73,6 +74,8 @@ async function runTraining(name: string, options: Options, signal: AbortSignal):
     import('../nets/index.ts'),
   ]);
   findNetwork(name);
+  const out = options.out ?? freshFolder(name);
+  makeFolder(out);
   const progress = createProgress(process.stderr);
   try {
     return await train({
@@ -86,7 +89,7 @@ async function runTraining(name: string, options: Options, signal: AbortSignal):
       threads: options.threads,
       dtype: options.dtype,
       seed: options.seed,
-      out: options.out ?? freshFolder(name),
+      out,
       resume: options.resume,
       smoke: options.smoke,
       validation: options.validation,

@@ -11,8 +11,15 @@ export function initialValues(name: string, shape: Shape, initial: Initial, seed
     case 'constant':
       return new Float32Array(count).fill(initial.value);
     case 'normal':
-      return Float32Array.from(normals(seed, streamOf(name), count), (z) => z * initial.deviation);
+      return draw(normals(seed, streamOf(name), count), (z) => z * initial.deviation);
     case 'uniform':
-      return Float32Array.from(uniforms(seed, streamOf(name), count), (u) => (2 * u - 1) * initial.bound);
+      return draw(uniforms(seed, streamOf(name), count), (u) => (2 * u - 1) * initial.bound);
   }
+}
+
+/** A plain loop: `Float32Array.from` walks an iterator, which takes seconds for the millions of a network. */
+function draw(numbers: Float64Array, shape: (number: number) => number): Float32Array {
+  const values = new Float32Array(numbers.length);
+  for (let i = 0; i < values.length; i++) values[i] = shape(numbers[i] as number);
+  return values;
 }

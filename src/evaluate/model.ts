@@ -56,6 +56,13 @@ export function openModel(request: ModelRequest): Model {
       { exitCode: 2 },
     );
   }
+  // Forms may have weights of the same shapes and compute something else with them.
+  if (info !== undefined && request.form !== undefined && request.form !== info.form) {
+    throw new UserError(
+      `${path} holds weights of ${name} in its form '${info.form}', not '${request.form}'. Leave the form out.`,
+      { exitCode: 2 },
+    );
+  }
   const description = findNetwork(name);
   const [form, formDescription] = formOf(description, request.form ?? info?.form);
   return { description, form, formDescription, path, file, info };

@@ -41,7 +41,9 @@ export function uniform(seed: number, stream: number, index: number): number {
 /** `count` numbers evenly spread over [0, 1): element i is `uniform(seed, stream, i)`. */
 export function uniforms(seed: number, stream: number, count: number): Float64Array {
   const key = hashKey(seed, stream);
-  return Float64Array.from({ length: count }, (_, i) => hashWithKey(key, i) / 2 ** 32);
+  const numbers = new Float64Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = hashWithKey(key, i) / 2 ** 32;
+  return numbers;
 }
 
 /** `count` numbers of the standard normal distribution (Box & Muller 1958, two hashes for each). */

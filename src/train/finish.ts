@@ -115,7 +115,7 @@ function resultOf({ top1Error, top5Error, loss }: Counts): TestResult {
 async function drawFigures(setup: Setup, tested: Counts | undefined): Promise<void> {
   const { paths, config, data } = setup;
   const title = `${config.network} on ${config.data.name}`;
-  await drawCurves(paths.figures, paths.metrics, title);
+  await drawCurves(paths.figures, paths.metrics, title, config.recipe.labelSmoothing > 0);
   if (tested === undefined) return;
   await drawConfusion(join(paths.figures, 'confusion.png'), tested, config.classes, `${title}: confusion`);
   const path = join(paths.figures, 'predictions.png');

@@ -11,8 +11,16 @@ type Field =
   | 'validationTop1Error'
   | 'validationTop5Error';
 
-/** Draws `loss.png` and `error.png` into `folder`; nothing before the first epoch is done. */
-export async function drawCurves(folder: string, metricsPath: string, title: string): Promise<void> {
+/**
+ * Draws `loss.png` and `error.png` into `folder`; nothing before the first epoch is done. `smoothed`: the training
+ * loss is that of smoothed labels, and not to be compared with the validation's.
+ */
+export async function drawCurves(
+  folder: string,
+  metricsPath: string,
+  title: string,
+  smoothed: boolean,
+): Promise<void> {
   const records = readMetrics<EpochRecord & { kind: string }>(metricsPath);
   const epochs = records.filter(({ kind }) => kind === 'epoch');
   if (epochs.length === 0) return;
@@ -25,7 +33,10 @@ export async function drawCurves(folder: string, metricsPath: string, title: str
   };
   await curves(join(folder, 'loss.png'), {
     title: `${title}: loss`,
-    series: [...line('training', 'trainLoss'), ...line('validation', 'validationLoss')],
+    series: [
+      ...line(smoothed ? 'training, smoothed labels' : 'training', 'trainLoss'),
+      ...line('validation', 'validationLoss'),
+    ],
     xLabel: 'epoch',
     yLabel: 'cross-entropy',
     yMin: 0,

@@ -87,10 +87,9 @@ export function openRunFolder(out: string, resume: boolean): RunConfig | undefin
     mkdirSync(out, { recursive: true });
     accessSync(out, constants.W_OK | constants.X_OK);
     writeFileSync(probe, 'x');
+    rmSync(probe);
   } catch (error) {
     throw new UserError(`Cannot write to ${out}: ${reason(error)}`, { cause: error });
-  } finally {
-    rmSync(probe, { force: true });
   }
   return holdsRun ? readConfig(config) : undefined;
 }

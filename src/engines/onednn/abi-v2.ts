@@ -47,7 +47,9 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
   const layoutOf = (handle: Uint8Array): Layout => {
     const view = new DataView(handle.buffer, handle.byteOffset, layoutBytes);
     const ndims = view.getInt32(offsets.ndims, true);
-    const dims = Array.from({ length: ndims }, (_, i) => Number(view.getBigInt64(offsets.dims + 8 * i, true)));
+    const dims = Array.from({ length: ndims }, (_, i) =>
+      Number(view.getBigInt64(offsets.dims + 8 * i, true)),
+    );
     return { handle, dims, type: typeName(view.getInt32(offsets.type, true)), bytes: Number(size(handle)) };
   };
 
@@ -109,17 +111,26 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
       ],
     );
 
-  const pooling = (name: string, leading: number[], r: Requests['poolingBackward'] | Requests['poolingForward']) =>
-    operation(`dnnl_pooling_v2_${name}_desc_init`, structBytes.pooling, `${'i'.repeat(leading.length)}ppppppp`, [
-      ...leading,
-      r.src.handle,
-      r.dst.handle,
-      dimsArray(r.strides),
-      dimsArray(r.kernel),
-      dimsArray(r.dilates),
-      dimsArray(r.padLeft),
-      dimsArray(r.padRight),
-    ]);
+  const pooling = (
+    name: string,
+    leading: number[],
+    r: Requests['poolingBackward'] | Requests['poolingForward'],
+  ) =>
+    operation(
+      `dnnl_pooling_v2_${name}_desc_init`,
+      structBytes.pooling,
+      `${'i'.repeat(leading.length)}ppppppp`,
+      [
+        ...leading,
+        r.src.handle,
+        r.dst.handle,
+        dimsArray(r.strides),
+        dimsArray(r.kernel),
+        dimsArray(r.dilates),
+        dimsArray(r.padLeft),
+        dimsArray(r.padRight),
+      ],
+    );
 
   const { propagation } = shared;
   const direct = shared.convolutionDirect;
@@ -309,6 +320,7 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
   };
 
   return {
+    normalizationGradientTakesShift: true,
     layoutByStrides(dims, type, strides) {
       const handle = new Uint8Array(layoutBytes);
       const init = call('dnnl_memory_desc_init_by_strides', 'i(pipip)');

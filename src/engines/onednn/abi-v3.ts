@@ -166,13 +166,7 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
       create(
         'pooling_backward',
         'ipppppppp',
-        [
-          shared.pooling[r.algorithm],
-          r.src.handle,
-          r.dst.handle,
-          ...poolingGeometry(r),
-          r.hint.handle,
-        ],
+        [shared.pooling[r.algorithm], r.src.handle, r.dst.handle, ...poolingGeometry(r), r.hint.handle],
         attributes,
       ),
     normalizationForward: (r, attributes) =>
@@ -247,19 +241,16 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
       create(
         'eltwise_backward',
         'ipppffp',
-        [
-          shared.eltwiseUseDst[r.algorithm],
-          r.diff.handle,
-          r.diff.handle,
-          r.data.handle,
-          0,
-          0,
-          r.hint.handle,
-        ],
+        [shared.eltwiseUseDst[r.algorithm], r.diff.handle, r.diff.handle, r.data.handle, 0, 0, r.hint.handle],
         attributes,
       ),
     binary: (r, attributes) =>
-      create('binary', 'ippp', [shared.binary[r.algorithm], r.a.handle, r.b.handle, r.dst.handle], attributes),
+      create(
+        'binary',
+        'ippp',
+        [shared.binary[r.algorithm], r.a.handle, r.b.handle, r.dst.handle],
+        attributes,
+      ),
     sum: (r, attributes) =>
       create(
         'sum',
@@ -287,6 +278,7 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
   };
 
   return {
+    normalizationGradientTakesShift: false,
     layoutByStrides(dims, type, strides) {
       const out = new BigUint64Array(1);
       const make = call('dnnl_memory_desc_create_with_strides', 'i(pipip)');

@@ -83,6 +83,8 @@ export type LayoutTag = 'any' | 'nhwc' | 'nChw8c' | 'nChw16c';
 
 /** One version's way to say all this. Native objects are registered with `own`, to be destroyed together. */
 export interface Dialect {
+  /** Whether the gradient of batch norm counts a shift among its inputs, on which it does not depend. */
+  readonly normalizationGradientTakesShift: boolean;
   layoutByStrides(dims: readonly number[], type: StorageType, strides: readonly number[]): Layout;
   layoutByTag(dims: readonly number[], type: StorageType, tag: LayoutTag): Layout;
   sublayout(parent: Layout, dims: readonly number[], offsets: readonly number[]): Layout | undefined;

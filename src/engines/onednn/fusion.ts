@@ -43,7 +43,8 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
     if (reluBackward?.op.name !== 'reluBackward' || onlyConsumer(dy) !== node) continue;
     const norm = mean.source.kind === 'node' ? mean.source.node : undefined;
     const relu = norm && reluAfter.get(norm);
-    if (relu !== undefined && relu.outputs[0] === reluBackward.inputs[0]) reluBackwardInto.set(node, reluBackward);
+    if (relu !== undefined && relu.outputs[0] === reluBackward.inputs[0])
+      reluBackwardInto.set(node, reluBackward);
   }
   return { reluAfter, reluBackwardInto, absorbed };
 }

@@ -60,5 +60,7 @@ export function tryCreateOneDnnEngine(options: OneDnnOptions = {}): { engine?: E
       opened = error as Error;
     }
   }
-  return opened instanceof Error ? { reason: opened.message } : { engine: createOneDnnEngine(opened, options) };
+  return opened instanceof Error
+    ? { reason: opened.message }
+    : { engine: createOneDnnEngine(opened, options) };
 }

@@ -59,6 +59,7 @@ export function openLibrary(): Library {
   const libc = koffi.load(null);
   const dlopen = libc.func('void *dlopen(const char *path, int flags)');
   const names = candidates();
+  limitSpinning();
   const name = names.find((candidate) => dlopen(candidate, RTLD_NOW | RTLD_NODELETE));
   if (name === undefined) {
     const chosen = process.env.LAUREL_ONEDNN;
@@ -109,6 +110,16 @@ export function openLibrary(): Library {
     },
     threads: (wanted) => openMpThreads(koffi, wanted),
   };
+}
+
+/**
+ * OpenMP's threads burn their core for milliseconds while they wait for the next primitive, which starves a
+ * busy neighbour and then, through it, ourselves. A short spin is enough between primitives. What the user set
+ * stays; libgomp reads this when it is loaded.
+ */
+function limitSpinning(): void {
+  const { OMP_WAIT_POLICY: policy, GOMP_SPINCOUNT: spins } = process.env;
+  if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '1000';
 }
 
 /** Where the loader found it: the process's own map of files says (Linux). */

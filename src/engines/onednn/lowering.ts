@@ -5,7 +5,13 @@
 // plain tensors; the report says `host` there.
 import type { Graph, Node, Value } from '../../graph/graph.ts';
 import type { NumericArray } from '../../graph/tensor.ts';
-import { argument, type Layout, type PostOperation, type PrimitiveDescriptor, type StorageType } from './abi.ts';
+import {
+  argument,
+  type Layout,
+  type PostOperation,
+  type PrimitiveDescriptor,
+  type StorageType,
+} from './abi.ts';
 import type { Fusion } from './fusion.ts';
 import type { Natives } from './natives.ts';
 
@@ -247,7 +253,8 @@ export function lower(options: LoweringOptions): Lowered {
       const once = isUnchanging(value);
       const to = createTensor(layout, once ? 'kept' : 'arena');
       const descriptor = natives.describe('reorder', { src: from.layout, dst: layout });
-      if (descriptor === undefined) throw new Error(`oneDNN: no reorder for a value of ${value.shape.join('x')}.`);
+      if (descriptor === undefined)
+        throw new Error(`oneDNN: no reorder for a value of ${value.shape.join('x')}.`);
       (once ? lowered.prologue : lowered.steps).push({
         kind: 'primitive',
         op: 'reorder',
@@ -292,7 +299,15 @@ export function lower(options: LoweringOptions): Lowered {
       });
     },
     host(node, reads, writes, compute, inPlace) {
-      lowered.steps.push({ kind: 'host', op: node.op.name, path: node.path, reads, writes, compute, inPlace });
+      lowered.steps.push({
+        kind: 'host',
+        op: node.op.name,
+        path: node.path,
+        reads,
+        writes,
+        compute,
+        inPlace,
+      });
     },
   };
 
@@ -363,7 +378,12 @@ function applyUpdates(lowering: Lowering): void {
   const { graph } = lowering;
   const pending = [...graph.updates].map(([name, value]) => {
     const target = lowering.current(graph.states.get(name) as Value);
-    return { name, target, from: lowering.as(value, target.layout), fromState: value.source.kind === 'state' };
+    return {
+      name,
+      target,
+      from: lowering.as(value, target.layout),
+      fromState: value.source.kind === 'state',
+    };
   });
   const moves = pending.filter(({ target, from }) => from.storage !== target.storage);
   const staged = moves.map((move) => {

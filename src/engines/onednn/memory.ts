@@ -20,9 +20,12 @@ export function allocateRegion(library: Library, bytes: number): Region {
     buffer = new ArrayBuffer(bytes + boundary);
   } catch (cause) {
     const gigabytes = (bytes / 2 ** 30).toFixed(1);
-    throw new Error(`The engine needs ${gigabytes} GiB of memory at once and got none; use a smaller batch.`, {
-      cause,
-    });
+    throw new Error(
+      `The engine needs ${gigabytes} GiB of memory at once and got none; use a smaller batch.`,
+      {
+        cause,
+      },
+    );
   }
   const start = library.address(buffer);
   const skip = Number((BigInt(boundary) - (start % BigInt(boundary))) % BigInt(boundary));

@@ -1,5 +1,7 @@
 // Native objects of one program: primitive descriptors, primitives, memories; made through the dialect of the
 // library's version and destroyed together. Every primitive takes its scratchpad from the program's arena.
+
+import { rowMajorStrides } from '../../graph/tensor.ts';
 import {
   check,
   created,
@@ -17,10 +19,10 @@ import {
 import { openV2 } from './abi-v2.ts';
 import { openV3 } from './abi-v3.ts';
 import type { Library } from './library.ts';
-import { rowMajorStrides } from '../../graph/tensor.ts';
 
 export interface Natives {
   readonly library: Library;
+  readonly normalizationGradientTakesShift: boolean;
   plainLayout(dims: readonly number[], type: StorageType): Layout;
   anyLayout(dims: readonly number[], type: StorageType): Layout;
   /** The layout that `like` is for its sizes, for other sizes of the same rank; row-major if it is none of the usual. */
@@ -121,6 +123,7 @@ export function createNatives(library: Library): Natives {
   const run = call('dnnl_primitive_execute', 'i(ppip)');
   return {
     library,
+    normalizationGradientTakesShift: dialect.normalizationGradientTakesShift,
     plainLayout: (dims, type) => dialect.layoutByStrides(dims, type, rowMajorStrides(dims)),
     anyLayout: (dims, type) => dialect.layoutByTag(dims, type, 'any'),
     layoutLike(like, dims) {
@@ -166,4 +169,3 @@ export function createNatives(library: Library): Natives {
 export function argumentTable(pairs: readonly (readonly [number: number, memory: bigint])[]): BigUint64Array {
   return BigUint64Array.from(pairs.flatMap(([number, memory]) => [BigInt(number), memory]));
 }
-

@@ -128,7 +128,9 @@ export function compileProgram(
     report: (): ProgramReport => ({
       engine,
       dtype,
-      steps: lowered.steps.map((step, i) => describeStep(step, runs > 0 ? (milliseconds[i] as number) / runs : 0)),
+      steps: lowered.steps.map((step, i) =>
+        describeStep(step, runs > 0 ? (milliseconds[i] as number) / runs : 0),
+      ),
       runs,
       arenaBytes: plan.arenaBytes,
       stateBytes: kept.bytes,
@@ -207,7 +209,8 @@ function createStateAccess(
   const copier = (plain: Layout, tensor: Tensor, address: bigint, direction: 'read' | 'write') => {
     const [src, dst] = direction === 'read' ? [tensor.layout, plain] : [plain, tensor.layout];
     const descriptor = natives.describe('reorder', { src, dst });
-    if (descriptor === undefined) throw new Error(`oneDNN: no reorder for a state of ${plain.dims.join('x')}.`);
+    if (descriptor === undefined)
+      throw new Error(`oneDNN: no reorder for a state of ${plain.dims.join('x')}.`);
     const inside = natives.memory(tensor.layout, addressOf(tensor));
     const outside = natives.memory(plain, address);
     const [from, to] = direction === 'read' ? [inside, outside] : [outside, inside];

@@ -7,7 +7,7 @@ export const lenetRecipe: Recipe = {
   source: 'Smith & Topin 2017 (one cycle), numbers chosen on Fashion-MNIST',
   batch: 64,
   epochs: 10,
-  learningRate: 0.05,
+  learningRate: 0.1,
   schedule: { kind: 'one-cycle', rise: 0.3, startDivisor: 25, endDivisor: 1e4 },
   optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: false },
   labelSmoothing: 0,

@@ -107,7 +107,13 @@ export const batchNormBackward: Kernel = (lowering, node) => {
     natives.describe('normalizationForward', { src: source.layout, epsilon, training: true, flags });
   const descriptor =
     hint &&
-    natives.describe('normalizationBackward', { src: source.layout, diff: source.layout, epsilon, flags, hint });
+    natives.describe('normalizationBackward', {
+      src: source.layout,
+      diff: source.layout,
+      epsilon,
+      flags,
+      hint,
+    });
   if (descriptor === undefined) return false;
   const [dx, dgamma, dbeta] = node.outputs as [Value, Value, Value];
   const gradient = lowering.as(dy, source.layout as Layout);
@@ -120,8 +126,8 @@ export const batchNormBackward: Kernel = (lowering, node) => {
       [argument.mean, lowering.plain(mean)],
       [argument.variance, lowering.plain(variance)],
       [argument.scale, lowering.plain(gamma)],
-      // 2.x counts a shift among the inputs of the gradient, which does not depend on it: any vector will do.
-      [argument.shift, lowering.plain(gamma)],
+      // Where a shift is asked for, any vector will do: the gradient does not depend on it.
+      ...(natives.normalizationGradientTakesShift ? [[argument.shift, lowering.plain(gamma)] as const] : []),
       ...(forward?.workspace ? [[argument.workspace, forward.workspace] as const] : []),
     ],
     [

@@ -32,9 +32,13 @@ function request(lowering: Lowering, attributes: ConvolutionAttributes, { x, w, 
   };
 }
 
-function layoutOf(descriptor: PrimitiveDescriptor, query: Parameters<PrimitiveDescriptor['layout']>[0]): Layout {
+function layoutOf(
+  descriptor: PrimitiveDescriptor,
+  query: Parameters<PrimitiveDescriptor['layout']>[0],
+): Layout {
   const layout = descriptor.layout(query);
-  if (layout === undefined) throw new Error(`oneDNN: ${descriptor.implementation} gives no layout for ${query}.`);
+  if (layout === undefined)
+    throw new Error(`oneDNN: ${descriptor.implementation} gives no layout for ${query}.`);
   return layout;
 }
 

@@ -47,7 +47,10 @@ export const lrnBackward: Kernel = (lowering, node) => {
   const source = lowering.current(x);
   const forward = lowering
     .consumers(x)
-    .find((reader) => reader.op.name === 'lrn' && JSON.stringify(reader.attributes) === JSON.stringify(attributes));
+    .find(
+      (reader) =>
+        reader.op.name === 'lrn' && JSON.stringify(reader.attributes) === JSON.stringify(attributes),
+    );
   const recorded: { descriptor: PrimitiveDescriptor; workspace?: Tensor } | undefined =
     forward && lowering.forwards.get(forward);
   // A pass of its own where the graph has only the gradient: its workspace is what the gradient reads.

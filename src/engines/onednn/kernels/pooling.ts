@@ -70,7 +70,13 @@ export const maxPoolBackward: Kernel = (lowering, node) => {
   const window = geometry(node.attributes, dx.shape, dy.shape) as Geometry;
   const src = hint.layout('src') as Layout;
   const dst = hint.layout('dst') as Layout;
-  const descriptor = lowering.natives.describe('poolingBackward', { ...window, algorithm: 'max', src, dst, hint });
+  const descriptor = lowering.natives.describe('poolingBackward', {
+    ...window,
+    algorithm: 'max',
+    src,
+    dst,
+    hint,
+  });
   if (descriptor === undefined) {
     throw new Error(`oneDNN: max pooling at '${node.path}' has a forward but no backward implementation.`);
   }

@@ -15,7 +15,8 @@ export function optimizedStateLayout(lowering: Lowering, state: Value): Layout |
     .find((node) => node.op.name === 'sgd' && (node.inputs[0] === state || node.inputs[2] === state));
   const gradient = optimizer?.inputs[1]?.source;
   if (gradient?.kind !== 'node' || gradient.output !== 0) return undefined;
-  if (gradient.node.op.name === 'convolutionBackwardWeights') return filterGradientLayout(lowering, gradient.node);
+  if (gradient.node.op.name === 'convolutionBackwardWeights')
+    return filterGradientLayout(lowering, gradient.node);
   if (gradient.node.op.name === 'linearBackwardWeights') return weightGradientLayout(lowering, gradient.node);
   return undefined;
 }
@@ -96,7 +97,8 @@ function lowerNatively(
   const descend = natives.describe('binary', { algorithm: 'multiply', a: layout, b: one, dst: layout }, [
     { kind: 'sum', scale: 1 },
   ]);
-  if (accumulate === undefined || descend === undefined || (nesterov && lookAhead === undefined)) return false;
+  if (accumulate === undefined || descend === undefined || (nesterov && lookAhead === undefined))
+    return false;
   const rate = negativeRate(lowering, node);
   // A sum may write over its first source, and over no other.
   const summands = (tensors: readonly Tensor[]) =>

@@ -1,0 +1,21 @@
+// Laurel as a library: everything in `core.ts`, and what needs Node: the native engine, data, weights, training,
+// evaluation. The command line is built on nothing else.
+export * from './core.ts';
+export type { Augmentation, Normalisation } from './data/augment.ts';
+export type { Dataset, Split } from './data/dataset.ts';
+export { findDataset, knownDatasets, type OpenOptions, openDataset } from './data/datasets.ts';
+export { type Batch, createLoader, type Loader, type LoaderOptions } from './data/loader.ts';
+export { type Choice, chooseDtype, chooseEngine } from './engines/choose.ts';
+export { type Classification, type ClassifyOptions, classify } from './evaluate/classify.ts';
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate/evaluate.ts';
+export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
+export type { EpochRecord, TrainEvent, TrainOptions, TrainResult } from './train/options.ts';
+export { recipes } from './train/recipes/index.ts';
+export type { Recipe, RecipeOverrides } from './train/recipes/recipe.ts';
+export { buildTestStep, buildTrainingStep } from './train/step.ts';
+export { train } from './train/trainer.ts';
+export { version } from './version.ts';
+export { matchWeights, type WantedTensor } from './weights/match.ts';
+export { readNpy, writeNpy } from './weights/npy.ts';
+export { readSafetensors, writeSafetensors } from './weights/safetensors.ts';
+export type { Tensor, TensorFile } from './weights/tensor-file.ts';
