@@ -1,13 +1,24 @@
 // Files that are either whole or absent: written beside their place, flushed, then renamed.
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { UserError } from './errors.ts';
 
 /** Writes `chunks` to `path` so that a reader, or a crash, sees the old file or the whole of the new one. */
 export function writeFileAtomic(path: string, ...chunks: (string | Uint8Array)[]): void {
   const temporary = `${path}.${process.pid}.part`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const file = openSync(temporary, 'w');
     try {
       for (const chunk of chunks) writeAll(file, typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
@@ -18,8 +29,46 @@ export function writeFileAtomic(path: string, ...chunks: (string | Uint8Array)[]
     renameSync(temporary, path);
     flushFolder(dirname(path));
   } catch (error) {
+    if (error instanceof UserError) throw error;
     rmSync(temporary, { force: true });
     throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Makes a folder and those above it, and checks that files can be put there. Node's own recursive mkdir never
+ * returns where a folder can have no children (/proc), so each level is made by itself.
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = [];
+  let folder = resolve(path);
+  try {
+    while (!isFolder(folder)) {
+      missing.push(folder);
+      folder = dirname(folder);
+    }
+    for (const level of missing.reverse()) makeLevel(level);
+    accessSync(resolve(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new UserError(`Cannot write to ${path}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** Whether a folder is there; what is there and is none is an error. */
+function isFolder(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isDirectory()) {
+    throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTDIR' });
+  }
+  return stat !== undefined;
+}
+
+/** Another process may have made the folder in between. */
+function makeLevel(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) throw error;
   }
 }
 

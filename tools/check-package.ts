@@ -15,7 +15,10 @@ try {
   const paths = (files as { path: string }[]).map(({ path }) => path);
   expect(paths.includes('bin/laurel.mjs') && paths.includes('dist/cli/main.js'), 'it holds the command');
   expect(paths.includes('dist/index.d.ts'), 'it holds the declarations');
-  expect(!paths.some((path) => /\.test\.|(^|\/)src\//.test(path)), 'it holds neither tests nor sources');
+  expect(
+    !paths.some((path) => /\.test\.|\/testing\.|\/cases|^src\//.test(path)),
+    'it holds neither tests nor sources',
+  );
 
   run(folder, 'npm', 'init', '--yes');
   run(folder, 'npm', 'install', '--no-save', `./${filename}`);

@@ -2,11 +2,10 @@
 // pictures, and says in words what came out and where it lies. Takes about a minute on two cores.
 //
 //   node tools/quickstart.ts [--epochs N] [--seed N] [--out DIR]
-import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { listenForInterrupt } from '../src/cli/interrupt.ts';
 import { bold, duration, percent } from '../src/cli/output.ts';
-import { freshFolder } from '../src/cli/train.ts';
+import { freshFolder, fromHere, stopping } from '../src/cli/train.ts';
 import { explainFailure } from '../src/cli/verb.ts';
 import type { TrainResult } from '../src/train/options.ts';
 import { createProgress } from '../src/train/progress.ts';
@@ -16,8 +15,8 @@ const { values } = parseArgs({
   options: { epochs: { type: 'string' }, seed: { type: 'string' }, out: { type: 'string' } },
 });
 const out = values.out ?? freshFolder('quickstart');
-const interruption = listenForInterrupt('Stopping. Ctrl-C again stops at once.');
 const progress = createProgress(process.stderr);
+const interruption = listenForInterrupt(() => progress.onEvent({ type: 'note', message: stopping }));
 try {
   const result = await train({
     network: 'lenet',
@@ -43,7 +42,7 @@ try {
 function inWords(result: TrainResult): string {
   const { testTop1Error, testTop5Error, protocol, seconds } = result;
   const right = (error: number | null): string => percent(100 - (error as number));
-  const folder = relative('.', result.out);
+  const folder = fromHere(result.out);
   const { engine, dtype, seed, pictures } = protocol;
   return `
 ${bold(`LeNet names ${right(testTop1Error)} of ${pictures.test.toLocaleString('en-US')} test pictures correctly.`)}

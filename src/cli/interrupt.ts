@@ -1,7 +1,6 @@
 // Ctrl-C: the first one asks the work to save and stop, a second one stops at once. npm and the launcher hand
 // on a Ctrl-C that the terminal has sent to every process already, so signals that arrive together are one.
 import { constants } from 'node:os';
-import { note } from './output.ts';
 
 export interface Interruption {
   readonly signal: AbortSignal;
@@ -13,7 +12,8 @@ export interface Interruption {
 
 const togetherMs = 500;
 
-export function listenForInterrupt(sentence: string): Interruption {
+/** Starts to listen; `onStop` is called once, at the first request. */
+export function listenForInterrupt(onStop: () => void): Interruption {
   const controller = new AbortController();
   let exitCode: number | undefined;
   let firstAt = 0;
@@ -21,7 +21,7 @@ export function listenForInterrupt(sentence: string): Interruption {
     if (exitCode === undefined) {
       exitCode = 128 + constants.signals[name];
       firstAt = performance.now();
-      note(sentence);
+      onStop();
       controller.abort();
     } else if (performance.now() - firstAt > togetherMs) {
       process.exit(exitCode);

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeFolder, preparePlace } from './place.ts';
+import { makeFolder } from '../files.ts';
+import { preparePlace } from './place.ts';
 
 let home = '';
 beforeEach(() => {

@@ -1,13 +1,15 @@
 // `laurel train NET`: trains a network and leaves a run folder. Progress goes to stderr; the result, with what it
 // was measured on, to stdout. Ctrl-C saves and stops; a second one stops at once.
+import { isAbsolute, relative } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../errors.ts';
+import { makeFolder } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import type { TrainResult } from '../train/options.ts';
+import type { Progress } from '../train/progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addShared, numberFrom, type SharedOptions, wholeNumber } from './options.ts';
 import { count, duration, pairs, percent, printResult } from './output.ts';
-import { makeFolder } from './place.ts';
 import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
 import { addJson, addVerb } from './verb.ts';
 
@@ -46,12 +48,23 @@ export function addTrain(program: Command): void {
     .option('--log-every <steps>', 'steps between lines of metrics.jsonl; default: 50', wholeNumber(1))
     .option('--workers <n>', 'threads that make batches ready; default: 1', wholeNumber(0));
   addJson(command).action(async (name: string, options: Options) => {
-    const interruption = listenForInterrupt('Stopping: saving a checkpoint. Ctrl-C again stops at once.');
+    checkRequest(options);
+    const [{ createProgress }, { findNetwork }] = await Promise.all([
+      import('../train/progress.ts'),
+      import('../nets/index.ts'),
+    ]);
+    findNetwork(name);
+    const out = options.out ?? freshFolder(name);
+    makeFolder(out);
+    const progress = createProgress(process.stderr);
+    const interruption = listenForInterrupt(() => progress.onEvent({ type: 'note', message: stopping }));
     try {
-      const result = await runTraining(name, options, interruption.signal);
+      const result = await runTraining(name, options, { out, signal: interruption.signal, progress });
+      progress.close();
       printResult(options.json, result, () => describe(name, result));
       process.exitCode = interruption.exitCode() ?? 0;
     } catch (error) {
+      progress.close();
       // Cut off before there was anything to save (a download, the first look at the data).
       if (!interruption.signal.aborted || (error as Error).name !== 'AbortError') throw error;
       process.exitCode = interruption.exitCode() ?? 1;
@@ -61,53 +74,62 @@ export function addTrain(program: Command): void {
   });
 }
 
-async function runTraining(name: string, options: Options, signal: AbortSignal): Promise<TrainResult> {
+export const stopping = 'Stopping: saving a checkpoint. Ctrl-C again stops at once.';
+
+function checkRequest(options: Options): void {
   if (options.resume && options.out === undefined) {
     throw new UserError('--resume needs --out, the folder of the run to go on with.', { exitCode: 2 });
   }
   if (!options.resume && options.data === undefined) {
     throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
   }
-  const [{ train }, { createProgress }, { findNetwork }] = await Promise.all([
-    import('../train/trainer.ts'),
-    import('../train/progress.ts'),
-    import('../nets/index.ts'),
-  ]);
-  findNetwork(name);
-  const out = options.out ?? freshFolder(name);
-  makeFolder(out);
-  const progress = createProgress(process.stderr);
-  try {
-    return await train({
-      network: name,
-      form: options.form as Form | undefined,
-      data: options.data,
-      labels: options.labels,
-      recipe: options.recipe,
-      overrides: recipeOverrides(options),
-      engine: options.engine,
-      threads: options.threads,
-      dtype: options.dtype,
-      seed: options.seed,
-      out,
-      resume: options.resume,
-      smoke: options.smoke,
-      validation: options.validation,
-      checkpointEvery: options.checkpointEvery,
-      logEvery: options.logEvery,
-      workers: options.workers,
-      signal,
-      onEvent: progress.onEvent,
-    });
-  } finally {
-    progress.close();
-  }
+}
+
+interface Running {
+  readonly out: string;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+async function runTraining(
+  name: string,
+  options: Options,
+  { out, signal, progress }: Running,
+): Promise<TrainResult> {
+  const { train } = await import('../train/trainer.ts');
+  return train({
+    network: name,
+    form: options.form as Form | undefined,
+    data: options.data,
+    labels: options.labels,
+    recipe: options.recipe,
+    overrides: recipeOverrides(options),
+    engine: options.engine,
+    threads: options.threads,
+    dtype: options.dtype,
+    seed: options.seed,
+    out,
+    resume: options.resume,
+    smoke: options.smoke,
+    validation: options.validation,
+    checkpointEvery: options.checkpointEvery,
+    logEvery: options.logEvery,
+    workers: options.workers,
+    signal,
+    onEvent: progress.onEvent,
+  });
 }
 
 /** `runs/lenet-2026-01-31-153012`: a name that sorts and that no other run has. */
 export function freshFolder(name: string, at = new Date()): string {
   const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString();
   return `runs/${name}-${local.slice(0, 10)}-${local.slice(11, 19).replaceAll(':', '')}`;
+}
+
+/** A path as one would type it: from the working folder where it lies below it. */
+export function fromHere(path: string): string {
+  const short = relative('.', path);
+  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short;
 }
 
 function describe(name: string, result: TrainResult): string {
@@ -121,13 +143,13 @@ function describe(name: string, result: TrainResult): string {
   add('Test top-1 error', result.testTop1Error);
   add('Test top-5 error', result.testTop5Error);
   const { engine, dtype, seed, batch } = protocol;
-  const file = weights.best ?? weights.last;
+  const out = fromHere(result.out);
+  const hasWeights = (weights.best ?? weights.last) !== null;
   const next =
     status === 'interrupted'
-      ? `Go on with: laurel train ${name} --out ${result.out} --resume`
-      : file === null
-        ? ''
-        : `Use it with: laurel classify ${name} --weights ${file} PICTURE...`;
+      ? `Go on with:   npx laurel train ${name} --out ${out} --resume`
+      : `Look inside:  npx laurel eval ${name} --weights ${out} --per-class\n` +
+        `Use it:       npx laurel classify ${name} --weights ${out} PICTURE...`;
   return [
     pairs([
       ...errors,
@@ -140,8 +162,8 @@ function describe(name: string, result: TrainResult): string {
         'Protocol',
         `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${engine.threads} threads, seed ${seed}`,
       ],
-      ['Run folder', result.out],
+      ['Run folder', out],
     ]),
-    next,
+    ...(hasWeights ? ['', next] : []),
   ].join('\n');
 }

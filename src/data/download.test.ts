@@ -262,7 +262,7 @@ describe('download', () => {
     answer = serve({});
     await writeFile(join(folder, 'below'), '');
     await expect(download(address, destination)).rejects.toThrow(
-      /Cannot write .*below.file: a part of the path is a file/,
+      /Cannot write to .*below: a part of the path is a file/,
     );
   });
 });

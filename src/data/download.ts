@@ -7,7 +7,7 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
-import { reason } from '../files.ts';
+import { makeFolder, reason } from '../files.ts';
 
 export interface DownloadProgress {
   /** Bytes on disk so far, those of an earlier attempt included. */
@@ -77,7 +77,7 @@ export async function download(
 
 /** Makes the folder; true when there is something to take up again. */
 async function prepare(destination: string, part: string): Promise<boolean> {
-  await mkdir(dirname(destination), { recursive: true });
+  makeFolder(dirname(destination));
   return (await sizeOf(part)) > 0;
 }
 
@@ -214,6 +214,7 @@ async function attempt<T>(operation: () => Promise<T>, path: string): Promise<T>
   try {
     return await operation();
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
   }
 }

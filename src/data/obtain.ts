@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { reason } from '../files.ts';
+import { makeFolder, reason } from '../files.ts';
 import { type DownloadOptions, download } from './download.ts';
 import { datasetSearchPaths, downloadFolder, isFile } from './homes.ts';
 import type { KnownDataset, OfficialFile } from './known.ts';
@@ -102,9 +102,7 @@ export async function obtainOrExplain(
   if (!allowed) throw new UserError(missingMessage(known, 'Downloading was not asked for.'));
   const folder = downloadFolder(known.name);
   try {
-    await mkdir(folder, { recursive: true }).catch((error) => {
-      throw new UserError(`Cannot write ${folder}: ${reason(error)}`, { cause: error });
-    });
+    makeFolder(folder);
     await obtain(known, folder, rest);
     return folder;
   } catch (error) {

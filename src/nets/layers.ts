@@ -2,6 +2,7 @@
 // with PyTorch's names (`weight`, `bias`, `running_mean`, `running_var`) and PyTorch's default start, and puts
 // its op into the graph. Bound to a mode once, so that a network file never asks whether it is training.
 import { type Graph, type Initial, input, scope, state, type Value } from '../graph/graph.ts';
+import type { Pair } from '../graph/ops/convolution.ts';
 import {
   averagePool,
   batchNorm,
@@ -11,7 +12,6 @@ import {
   linear,
   maxPool,
 } from '../graph/ops/index.ts';
-import type { Pair } from '../graph/ops/convolution.ts';
 
 export interface ConvOptions {
   readonly stride?: number | Pair;
@@ -90,7 +90,8 @@ export function layers(graph: Graph, training: boolean): Layers {
         return batchNorm(x, states, { epsilon, momentum, training });
       }),
     maxPool: (x, name, kernel, options) => scope(graph, name, () => maxPool(x, { kernel, ...options })),
-    averagePool: (x, name, kernel, options) => scope(graph, name, () => averagePool(x, { kernel, ...options })),
+    averagePool: (x, name, kernel, options) =>
+      scope(graph, name, () => averagePool(x, { kernel, ...options })),
     globalAveragePool: (x, name) => scope(graph, name, () => globalAveragePool(x)),
     dropout: (x, name, rate) =>
       training

@@ -33,8 +33,7 @@ export const lenet: NetworkDescription = {
       height: 32,
       width: 32,
       classes: 10,
-      build: (x, net, classes) =>
-        lenet5(x, net, classes, tanh, (h, name) => net.averagePool(h, name, 2)),
+      build: (x, net, classes) => lenet5(x, net, classes, tanh, (h, name) => net.averagePool(h, name, 2)),
     },
     article: {
       channels: 1,

@@ -5,7 +5,6 @@ import {
   existsSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -13,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
-import { reason, writeFileAtomic } from '../files.ts';
+import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 
 /** A line of the file as it is usually written. Numbers that are not finite are stored as null: JSON has none. */
 export type MetricsRecord = { readonly [key: string]: number | string | boolean | null };
@@ -21,7 +20,7 @@ export type MetricsRecord = { readonly [key: string]: number | string | boolean 
 /** Adds a record; the folder is made when absent. Throws a UserError when the file cannot be written. */
 export function appendMetrics(path: string, record: object): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const file = openSync(path, existsSync(path) ? 'r+' : 'w+');
     try {
       const end = endOfLastLine(file);

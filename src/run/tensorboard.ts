@@ -3,11 +3,11 @@
 // TensorBoard reads all files of a folder in the order of their names, so a resumed run adds a file, and its first
 // record (a session start) tells TensorBoard to forget the steps that the killed run had reached beyond it.
 // Source: tensorflow/core/util/event.proto, framework/summary.proto, lib/io/record_writer.cc, lib/hash/crc32c.h.
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { reason } from '../files.ts';
+import { makeFolder, reason } from '../files.ts';
 
 /** An open event file. Every call is on disk (in the system's cache) when it returns. */
 export type EventFile = {
@@ -53,7 +53,7 @@ function createEventFile(folder: string, seconds: number): { path: string; file:
     const serial = String(count).padStart(4, '0');
     const path = join(folder, `events.out.tfevents.${seconds}.${serial}.${hostname()}`);
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       return { path, file: openSync(path, 'wx') };
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EEXIST' && count < 9999;

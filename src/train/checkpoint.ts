@@ -8,7 +8,6 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -18,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { UserError } from '../errors.ts';
-import { reason, writeFileAtomic } from '../files.ts';
+import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import type { Tensor } from '../weights/tensor-file.ts';
 
@@ -86,11 +85,7 @@ export function saveCheckpoint(
   options: { alsoBest?: boolean; write?: TensorWriter } = {},
 ): void {
   const write = options.write ?? writeSafetensors;
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new UserError(`Cannot make ${folder}: ${reason(error)}`, { cause: error });
-  }
+  makeFolder(folder);
   const stem = `step-${String(content.position.step).padStart(8, '0')}`;
   const names = { weights: `${stem}.weights.safetensors`, optimizer: `${stem}.optimizer.safetensors` };
   try {

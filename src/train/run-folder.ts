@@ -1,12 +1,12 @@
 // A run folder: config.json, metrics.jsonl, summary.json, checkpoints/, tensorboard/, figures/. Another program can
 // read it without Laurel. config.json says everything that the training depends on, so that the folder alone is
 // enough to go on with it, and so that a resumption under other circumstances is refused by name.
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
-import { reason, writeFileAtomic } from '../files.ts';
+import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import type { TrainOptions } from './options.ts';
 import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
@@ -84,11 +84,11 @@ export function openRunFolder(out: string, resume: boolean): RunConfig | undefin
   }
   const probe = join(out, `.laurel-${process.pid}.part`);
   try {
-    mkdirSync(out, { recursive: true });
-    accessSync(out, constants.W_OK | constants.X_OK);
+    makeFolder(out);
     writeFileSync(probe, 'x');
     rmSync(probe);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(`Cannot write to ${out}: ${reason(error)}`, { cause: error });
   }
   return holdsRun ? readConfig(config) : undefined;

@@ -5,9 +5,9 @@ import type { Recipe } from './recipe.ts';
 export const lenetRecipe: Recipe = {
   name: 'lenet',
   source: 'Smith & Topin 2017 (one cycle), numbers chosen on Fashion-MNIST',
-  batch: 64,
+  batch: 128,
   epochs: 10,
-  learningRate: 0.1,
+  learningRate: 0.2,
   schedule: { kind: 'one-cycle', rise: 0.3, startDivisor: 25, endDivisor: 1e4 },
   optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: false },
   labelSmoothing: 0,

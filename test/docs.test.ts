@@ -1,0 +1,57 @@
+// What the docs show must exist: commands and their options, networks with their sizes, files.
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../src/cli/main.ts';
+import { costOf } from '../src/graph/cost.ts';
+import { networks } from '../src/nets/index.ts';
+import { buildNetwork, formNames } from '../src/nets/network.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (file: string): string => readFileSync(`${root}/${file}`, 'utf8');
+const readme = read('README.md');
+const program = createProgram();
+
+/** The lines of code blocks that call the command, of docs and of every command's own help. */
+function commandLines(): string[] {
+  const help = program.commands.map((command) => {
+    let text = '';
+    command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    return text;
+  });
+  const texts = [readme, read('docs/cli.md'), ...help].join('\n');
+  return [...texts.matchAll(/^\s*(?:npx )?laurel ([a-z].*)$/gm)].map(([, line]) =>
+    (line ?? '').replace(/\s+#.*/, ''),
+  );
+}
+
+describe('the docs', () => {
+  it.each(commandLines())('laurel %s is a command with options that there are', (line) => {
+    const [verb = '', ...words] = line.split(/\s+/);
+    const command = program.commands.find((candidate) => candidate.name() === verb);
+    expect(command, verb).toBeDefined();
+    const known = command?.options.flatMap(({ long, short }) => [long, short]);
+    for (const word of words.filter((each) => each.startsWith('-'))) expect(known).toContain(word);
+  });
+
+  it('README has every network with its size', () => {
+    for (const description of networks) {
+      for (const form of formNames.filter((name) => description.forms[name] !== undefined)) {
+        const { parameters } = costOf(buildNetwork(description, { form }).graph);
+        const row = readme.split('\n').find((line) => line.startsWith(`| \`${description.name}\``));
+        expect(row, description.name).toContain(parameters.toLocaleString('en-US'));
+        expect(row).toContain(form);
+      }
+    }
+  });
+
+  it('README names npm scripts and folders that are there, in at most 120 lines', () => {
+    const { scripts } = JSON.parse(read('package.json'));
+    for (const [, script] of readme.matchAll(/npm run ([a-z0-9:]+)/g))
+      expect(scripts).toHaveProperty([script ?? '']);
+    for (const [, folder] of readme.matchAll(/^((?:src|docs|test|bench)\/\S*) /gm)) {
+      expect(existsSync(`${root}/${folder}`), folder).toBe(true);
+    }
+    expect(readme.split('\n').length).toBeLessThanOrEqual(121);
+  });
+});
