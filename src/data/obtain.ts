@@ -1,6 +1,6 @@
 // Getting a known data set from its official home into the data folder, and the sentence that tells how to do it by
 // hand where that does not work.
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { makeFolder, reason } from '../files.ts';
