@@ -3,6 +3,7 @@
 // what the machine does to one it does to all.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 
 export interface Contender {
@@ -21,7 +22,9 @@ export interface Contender {
  * number N by a JSON array of N durations.
  */
 export async function startContender(name: string, command: string, args: string[]): Promise<Contender> {
-  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  // PyTorch takes one thread for two on some machines; every contender gets all cores.
+  const env = { OMP_NUM_THREADS: `${availableParallelism()}`, ...process.env };
+  const child: ChildProcess = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let complaints = '';
   child.stderr?.on('data', (chunk) => {
     complaints = `${complaints}${chunk}`.slice(-2000);

@@ -10,6 +10,5 @@ export * from './graph/graph.ts';
 export type * from './graph/op.ts';
 export * from './graph/ops/index.ts';
 export * from './graph/tensor.ts';
-export { findNetwork, networks } from './nets/index.ts';
 export { type Layers, layers } from './nets/layers.ts';
 export * from './nets/network.ts';

@@ -8,6 +8,7 @@ export { type Batch, createLoader, type Loader, type LoaderOptions } from './dat
 export { type Choice, chooseDtype, chooseEngine } from './engines/choose.ts';
 export { type Classification, type ClassifyOptions, classify } from './evaluate/classify.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate/evaluate.ts';
+export { families, findNetwork, networks } from './nets/index.ts';
 export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
 export type { EpochRecord, TrainEvent, TrainOptions, TrainResult } from './train/options.ts';
 export { recipes } from './train/recipes/index.ts';

@@ -81,13 +81,15 @@ function installWithBrew(items) {
   }
 }
 
-/** Runs a command with the rights to install; what it has to say goes to stderr. */
+/** Runs a command with the rights to install; what it has to say is shown when it fails. */
 function asRoot(root, command) {
-  const environment = ['DEBIAN_FRONTEND=noninteractive'];
-  const [file, ...args] = root
-    ? ['env', ...environment, ...command]
-    : ['sudo', '-n', 'env', ...environment, ...command];
-  return spawnSync(file, args, { stdio: ['ignore', 2, 2] }).status === 0;
+  const asked = ['env', 'DEBIAN_FRONTEND=noninteractive', ...command];
+  const [file, ...args] = root ? asked : ['sudo', '-n', ...asked];
+  const { status, stdout, stderr } = spawnSync(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+  });
+  if (status !== 0) say(`${command.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`.trimEnd());
 }
 
 /** True when apt knows a version of the package that it could install. */

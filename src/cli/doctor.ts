@@ -52,11 +52,10 @@ async function examine() {
   });
   const missing: Missing[] = [];
   if (engine.name !== 'onednn') {
-    missing.push({
-      what: 'oneDNN',
-      consequence: notes[0] ?? 'Laurel computes with its slow reference engine.',
-      command: installHint(),
-    });
+    const command = installHint();
+    // The engine's own remark ends with the command, which stands by itself here.
+    const consequence = (notes[0] ?? 'oneDNN is not used.').replace(command, '').trim();
+    missing.push({ what: 'oneDNN', consequence, command });
   }
   return {
     laurel: version,
@@ -100,8 +99,6 @@ function describe(found: Examination): string {
       : []),
     '',
     ...(found.missing.length === 0 ? ['Nothing is missing.'] : []),
-    ...found.missing.map(
-      ({ what, consequence, command }) => `Missing: ${what}. ${consequence}\n  ${command}`,
-    ),
+    ...found.missing.map(({ consequence, command }) => `Missing: ${consequence}\nTo mend it:  ${command}`),
   ].join('\n');
 }

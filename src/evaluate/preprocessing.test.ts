@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { allocateDataset } from '../data/dataset.ts';
-import { lenet } from '../nets/lenet.ts';
+import { lenet } from '../nets/families/lenet.ts';
+import { resnet18 } from '../nets/families/resnet.ts';
 import type { FormDescription } from '../nets/network.ts';
-import { resnet18 } from '../nets/resnet.ts';
 import {
   checkPictures,
   decodeModelInfo,

@@ -1,10 +1,27 @@
-// Every network that Laurel knows, by name.
+// Every network that Laurel knows, by name. A family is a file under `families/` whose default export lists its
+// networks: putting a file there is all that adding one takes. (In a browser, which cannot list folders, import
+// the family's own file.)
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { didYouMean, UserError } from '../errors.ts';
-import { lenet } from './lenet.ts';
-import type { NetworkDescription } from './network.ts';
-import { resnet18, resnet34 } from './resnet.ts';
+import type { Family, NetworkDescription } from './network.ts';
 
-export const networks: readonly NetworkDescription[] = [lenet, resnet18, resnet34];
+/** The families in a folder of modules, in the order of their first networks' years. */
+export async function loadFamilies(folder: string): Promise<Family[]> {
+  const files = readdirSync(folder).filter((file) => /^[^.]+\.[jt]s$/.test(file));
+  const modules = await Promise.all(
+    files
+      .sort()
+      .map(async (file) => (await import(pathToFileURL(join(folder, file)).href)) as { default: Family }),
+  );
+  const firstYear = ({ networks }: Family): number => networks[0]?.year ?? 0;
+  return modules.map((module) => module.default).sort((a, b) => firstYear(a) - firstYear(b));
+}
+
+export const families: readonly Family[] = await loadFamilies(join(import.meta.dirname, 'families'));
+
+export const networks: readonly NetworkDescription[] = families.flatMap((family) => family.networks);
 
 export function findNetwork(name: string): NetworkDescription {
   const found = networks.find((network) => network.name === name);

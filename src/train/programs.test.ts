@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { randomStream } from '../data/random.ts';
 import { createReferenceEngine } from '../engines/reference/index.ts';
 import { flatten } from '../graph/ops/index.ts';
-import { lenet } from '../nets/lenet.ts';
+import { lenet } from '../nets/families/lenet.ts';
 import { buildNetwork, type NetworkDescription } from '../nets/network.ts';
 import { compilePrograms, type ProgramsOptions } from './programs.ts';
 import { buildTrainingStep } from './step.ts';

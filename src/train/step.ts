@@ -2,8 +2,8 @@
 // one graph with updates, so that an engine plans it as a whole.
 import { labelsInput } from '../evaluate/test-step.ts';
 import { gradients } from '../graph/autodiff.ts';
-import { input, markOutput, state, update, type Value } from '../graph/graph.ts';
-import { crossEntropy, sgd } from '../graph/ops/index.ts';
+import { constant, input, markOutput, state, update, type Value } from '../graph/graph.ts';
+import { add, crossEntropy, multiply, sgd } from '../graph/ops/index.ts';
 import type { Network } from '../nets/network.ts';
 import type { OptimizerOptions } from './recipes/recipe.ts';
 
@@ -39,7 +39,7 @@ export function buildTrainingStep(network: Network, options: TrainingStepOptions
   markOutput('top5', top5);
   const parameters = [...graph.states].filter(([, { source }]) => isParameter(source));
   const found = gradients(
-    loss,
+    withSideHeads(network, loss, labels, options.labelSmoothing ?? 0),
     parameters.map(([, weight]) => weight),
   );
   for (const [i, [name, weight]] of parameters.entries()) {
@@ -54,6 +54,14 @@ export function buildTrainingStep(network: Network, options: TrainingStepOptions
     update(velocity, step.velocity);
   }
   return network;
+}
+
+/** The loss that is trained: side heads (GoogLeNet's, section 5 of its paper) add their share. */
+function withSideHeads(network: Network, loss: Value, labels: Value, labelSmoothing: number): Value {
+  return network.auxiliary.reduce((sum, { logits, weight }) => {
+    const side = crossEntropy(logits, labels, { labelSmoothing }).loss;
+    return add(sum, multiply(side, constant(network.graph, [], Float32Array.of(weight), 'full')));
+  }, loss);
 }
 
 function isParameter(source: Value['source']): boolean {

@@ -5,10 +5,10 @@
 // Choices where we leave the paper: C3 sees all maps of S2 (the paper's table I connects some of them);
 // subsampling has no trainable coefficient; the squashing function is plain tanh; the output is a linear
 // layer with softmax instead of distances to fixed bitmaps. 61,706 parameters.
-import type { Value } from '../graph/graph.ts';
-import { flatten, relu, tanh } from '../graph/ops/index.ts';
-import type { Layers } from './layers.ts';
-import type { NetworkDescription } from './network.ts';
+import type { Value } from '../../graph/graph.ts';
+import { flatten, relu, tanh } from '../../graph/ops/index.ts';
+import type { Layers } from '../layers.ts';
+import type { Family, NetworkDescription } from '../network.ts';
 
 type Squash = (x: Value) => Value;
 type Subsample = (x: Value, name: string) => Value;
@@ -50,3 +50,5 @@ export const lenet: NetworkDescription = {
     },
   },
 };
+
+export default { name: 'LeNet', networks: [lenet] } satisfies Family;

@@ -1,10 +1,10 @@
 // ResNet: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, table 1, in the form
 // for 32x32 pictures that the article and github weiaicunzai/pytorch-cifar100 use (3x3 stride-1 stem, no stem
 // pool), with that repository's weight names, so that its checkpoints load as they are.
-import type { Value } from '../graph/graph.ts';
-import { add, flatten, relu } from '../graph/ops/index.ts';
-import type { Layers } from './layers.ts';
-import type { NetworkDescription } from './network.ts';
+import type { Value } from '../../graph/graph.ts';
+import { add, flatten, relu } from '../../graph/ops/index.ts';
+import type { Layers } from '../layers.ts';
+import type { Family, NetworkDescription } from '../network.ts';
 
 /** Two 3x3 convolutions and the identity, or a projection where the shape changes (option B). */
 function basicBlock(x: Value, net: Layers, channels: number, stride: number): Value {
@@ -54,3 +54,5 @@ function resnet(name: string, blocks: readonly number[]): NetworkDescription {
 
 export const resnet18 = resnet('resnet18', [2, 2, 2, 2]);
 export const resnet34 = resnet('resnet34', [3, 4, 6, 3]);
+
+export default { name: 'ResNet', networks: [resnet18, resnet34] } satisfies Family;
