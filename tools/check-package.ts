@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeBands } from '../test/pictures.ts';
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'laurel-package-'));
@@ -23,9 +24,15 @@ try {
   run(folder, 'npm', 'init', '--yes');
   run(folder, 'npm', 'install', '--no-save', `./${filename}`);
   const laurel = (...args: string[]) => JSON.parse(run(folder, 'npx', '--no', 'laurel', ...args, '--json'));
-  const doctor = laurel('doctor');
-  expect(['onednn', 'reference'].includes(doctor.engine), 'laurel doctor names the engine');
+  const here = JSON.parse(run(checkout, process.execPath, 'bin/laurel.mjs', 'doctor', '--json'));
+  expect(
+    laurel('doctor').engine === here.engine,
+    `it runs on the same engine as the checkout, ${here.engine}`,
+  );
   expect(laurel('summary', 'lenet').params === 61_706, 'laurel summary lenet counts 61,706 parameters');
+  writeBands(join(folder, 'bands'));
+  const trained = laurel('train', 'lenet', '--data', 'bands', '--smoke', '--out', 'run');
+  expect(trained.status === 'finished', 'it trains, with its threads and figures');
   const library = "import('laurel').then(({ findNetwork }) => console.log(findNetwork('lenet').year))";
   expect(
     run(folder, process.execPath, '--input-type=module', '-e', library).trim() === '1998',

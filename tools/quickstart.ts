@@ -49,11 +49,11 @@ ${bold(`LeNet names ${right(testTop1Error)} of ${pictures.test.toLocaleString('e
 The right answer is among its first five for ${right(testTop5Error)}. It trained for ${duration(seconds)} on
 ${pictures.train.toLocaleString('en-US')} pictures (${engine.library ?? engine.name}, ${dtype}, ${engine.threads} threads, seed ${seed}).
 
-Look at:
-  ${folder}/figures/predictions.png   test pictures with the answers, right and wrong
-  ${folder}/figures/confusion.png     what is taken for what
-  ${folder}/figures/loss.png          the curves, and error.png
-  ${folder}/summary.json              all the numbers
+It left in ${folder}:
+  figures/predictions.png   test pictures with the answers, right and wrong
+  figures/confusion.png     what is taken for what
+  figures/loss.png          the curves of the training, and error.png
+  summary.json              all the numbers
 
 Try next:
   npx laurel eval lenet --weights ${folder} --per-class
