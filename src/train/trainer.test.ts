@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../engines/engine.ts';
+import { tryCreateOneDnnEngine } from '../engines/onednn/index.ts';
 import { createReferenceEngine } from '../engines/reference/index.ts';
 import { UserError } from '../errors.ts';
 import { decodeModelInfo } from '../evaluate/preprocessing.ts';
@@ -14,6 +15,8 @@ import { loadCheckpoint } from './checkpoint.ts';
 import type { TrainEvent, TrainOptions, TrainResult } from './options.ts';
 import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
 import { train } from './trainer.ts';
+
+const oneDnn = tryCreateOneDnnEngine();
 
 let folder: string;
 let shapes: string;
@@ -199,6 +202,20 @@ describe('train', () => {
     expect(numbersOf(plain.out)).toEqual(numbersOf(straight.out));
   }, 20_000);
 
+  it.skipIf(oneDnn.engine === undefined)(
+    `goes on to the bit after kill -9 on oneDNN${oneDnn.reason ? ` (skipped: ${oneDnn.reason})` : ''}`,
+    async () => {
+      const native = { ...options({ checkpointEvery: 2 }), engine: 'onednn' } as const;
+      const whole = { ...native, out: `${native.out}-straight` };
+      await train(whole);
+      const { engine, ...plain } = native;
+      await killedAfterCheckpoint(plain, 6, engine);
+      await train({ ...native, resume: true });
+      expect(bytesOf(native.out)).toEqual(bytesOf(whole.out));
+    },
+    20_000,
+  );
+
   it('starts again when it was killed before the first checkpoint', async () => {
     const first = options();
     await train({ ...first, overrides: { ...first.overrides } });
@@ -220,16 +237,19 @@ describe('train', () => {
 });
 
 /** Trains in a process of its own, which is killed when the checkpoint of `step` is there. */
-async function killedAfterCheckpoint(given: Omit<TrainOptions, 'engine'>, step: number): Promise<void> {
+async function killedAfterCheckpoint(
+  given: Omit<TrainOptions, 'engine'>,
+  step: number,
+  engine: 'reference' | 'onednn' = 'reference',
+): Promise<void> {
   const url = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, path)).href);
   const code = `
     import { train } from ${url('trainer.ts')};
-    import { createReferenceEngine } from ${url('../engines/reference/index.ts')};
     const options = ${JSON.stringify(given)};
     const onEvent = (event) => {
       if (event.type === 'checkpoint' && event.step >= ${step}) process.kill(process.pid, 'SIGKILL');
     };
-    await train({ ...options, engine: createReferenceEngine(), onEvent });`;
+    await train({ ...options, engine: '${engine}', onEvent });`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
   const signal = await new Promise((resolve) => child.on('exit', (_, killedBy) => resolve(killedBy)));
   expect(signal).toBe('SIGKILL');

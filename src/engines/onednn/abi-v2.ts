@@ -27,7 +27,7 @@ const structBytes = {
   eltwise: 1416,
   binary: 2096,
 };
-const eltwise = { relu: 31, tanh: 47, logistic: 175 };
+const eltwise = { relu: 31, tanh: 47, logistic: 175, linear: 127 };
 const tags = { any: 1, nhwc: 20, nChw8c: 93, nChw16c: 69 } satisfies Record<LayoutTag, number>;
 const flagValues = { globalStatistics: 1, relu: 4, scale: 8, shift: 16 };
 
@@ -249,7 +249,7 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
           propagation.training,
           eltwise[r.algorithm],
           r.src.handle,
-          0,
+          r.alpha ?? 0,
           0,
         ]),
         attributes,

@@ -16,7 +16,7 @@ import {
 } from './abi.ts';
 import type { Pointer } from './library.ts';
 
-const eltwise = { relu: 32, tanh: 33, logistic: 41 };
+const eltwise = { relu: 32, tanh: 33, logistic: 41, linear: 38 };
 const tags = { any: 1, nhwc: 22, nChw8c: 102, nChw16c: 78 } satisfies Record<LayoutTag, number>;
 const flagValues = { globalStatistics: 1, scale: 2, shift: 4, relu: 8 };
 const layoutQueries = { ndims: 256, dims: 257, type: 258 };
@@ -234,7 +234,7 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
       create(
         'eltwise_forward',
         'iippff',
-        [propagation.training, eltwise[r.algorithm], r.src.handle, r.src.handle, 0, 0],
+        [propagation.training, eltwise[r.algorithm], r.src.handle, r.src.handle, r.alpha ?? 0, 0],
         attributes,
       ),
     eltwiseBackward: (r, attributes) =>

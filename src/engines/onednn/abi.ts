@@ -26,7 +26,9 @@ export interface WindowGeometry {
   readonly padRight: readonly number[];
 }
 
-export type EltwiseAlgorithm = 'relu' | 'tanh' | 'logistic';
+/** `linear` multiplies by `alpha`, for which the others have no use. */
+export type EltwiseAlgorithm = 'relu' | 'tanh' | 'logistic' | 'linear';
+export type ActivationAlgorithm = Exclude<EltwiseAlgorithm, 'linear'>;
 export type PoolingAlgorithm = 'max' | 'averageIncludingPadding' | 'averageExcludingPadding';
 
 export interface NormalizationFlags {
@@ -59,8 +61,8 @@ export interface Requests {
   normalizationBackward: { src: Layout; diff: Layout; epsilon: number; flags: NormalizationFlags } & Hint;
   lrnForward: Lrn & { training: boolean };
   lrnBackward: Lrn & { data: Layout } & Hint;
-  eltwiseForward: { algorithm: EltwiseAlgorithm; src: Layout };
-  eltwiseBackward: { algorithm: EltwiseAlgorithm; data: Layout; diff: Layout } & Hint;
+  eltwiseForward: { algorithm: EltwiseAlgorithm; src: Layout; alpha?: number };
+  eltwiseBackward: { algorithm: ActivationAlgorithm; data: Layout; diff: Layout } & Hint;
   binary: { algorithm: 'add' | 'multiply'; a: Layout; b: Layout; dst: Layout };
   sum: { scales: readonly number[]; sources: readonly Layout[]; dst: Layout };
   concat: { axis: number; sources: readonly Layout[]; dst: Layout | null };

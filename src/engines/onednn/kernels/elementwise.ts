@@ -1,11 +1,11 @@
 // Element by element: activations, their gradients (from the output, so that the input need not be kept),
 // additions and products. All run in whatever layout their first input has.
 import type { Value } from '../../../graph/graph.ts';
-import { argument, type EltwiseAlgorithm } from '../abi.ts';
+import { type ActivationAlgorithm, argument } from '../abi.ts';
 import { type Kernel, reluAfter } from '../lowering.ts';
 import { absorbedReluBackward } from './batch-norm.ts';
 
-export function activation(algorithm: EltwiseAlgorithm): Kernel {
+export function activation(algorithm: ActivationAlgorithm): Kernel {
   return (lowering, node) => {
     const source = lowering.current(node.inputs[0] as Value);
     const descriptor = lowering.natives.describe('eltwiseForward', { algorithm, src: source.layout });
@@ -16,7 +16,7 @@ export function activation(algorithm: EltwiseAlgorithm): Kernel {
   };
 }
 
-export function activationBackward(algorithm: EltwiseAlgorithm): Kernel {
+export function activationBackward(algorithm: ActivationAlgorithm): Kernel {
   return (lowering, node) => {
     const { natives } = lowering;
     const [y, dy] = node.inputs as [Value, Value];

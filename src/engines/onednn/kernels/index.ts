@@ -8,6 +8,7 @@ import { lrn, lrnBackward } from './lrn.ts';
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.ts';
 import { sgd } from './sgd.ts';
 import { concat, reshape, slice } from './shape.ts';
+import { sumTo } from './sum-to.ts';
 
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['convolution', convolution],
@@ -33,6 +34,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['averagePoolBackward', averagePoolBackward],
   ['lrn', lrn],
   ['lrnBackward', lrnBackward],
+  ['sumTo', sumTo],
   ['concat', concat],
   ['slice', slice],
   ['reshape', reshape],
