@@ -1,6 +1,6 @@
-// What a network costs and what its positions see: parameters, multiply-adds, and for each layer its receptive
-// field (the height in pixels of the picture that one output position depends on) and jump (the pixels between
-// the fields of two neighbours). Both grow along windows, r += (kernel - 1) j and j *= stride; where paths join,
+// What a network costs and what its positions see: parameters, multiply-adds, activations, depth, and for each
+// layer its receptive field (the height in pixels of the picture that one output position depends on) and jump
+// (the pixels between the fields of two neighbours). Both grow along windows, r += (kernel - 1) j and j *= stride; where paths join,
 // the wider one counts; a gate that multiplies whole planes (SE) is no path. Fields are as the literature gives
 // them, not cut at the picture's borders.
 import { type Graph, liveNodes, type Node, type Value } from './graph.ts';
@@ -27,6 +27,12 @@ export interface GraphCost {
   readonly buffers: number;
   /** Multiply-adds of one run, over the whole batch. */
   readonly macs: number;
+  /** Output elements of all convolutions, over the whole batch (Radosavovic et al. 2020, section 3.3). */
+  readonly activations: number;
+  readonly convolutions: number;
+  readonly linears: number;
+  /** Convolutions and linear layers on the longest way to a result; those of gates (SE) lie beside the way. */
+  readonly depth: number;
   readonly layers: readonly LayerCost[];
 }
 
@@ -70,16 +76,26 @@ export function costOf(graph: Graph, options: { readonly picture?: string } = {}
   const height = picture?.shape[2] ?? 1;
   const counted = new Set<Value>();
   const layers: LayerCost[] = [];
+  const weighted = { convolution: 0, linear: 0 };
+  const depths = new Map<Value, number>();
+  const read = new Set<Value>(nodes.flatMap((node) => node.inputs));
   let macs = 0;
+  let activations = 0;
   for (const node of nodes) {
     const view = viewAfter(node, views, height);
     if (view !== undefined) for (const output of node.outputs) views.set(output, view);
     const ownMacs = macsOf(node);
     macs += ownMacs;
-    if (!layerOps.has(node.op.name)) continue;
+    const { name } = node.op;
+    const isWeighted = name === 'convolution' || name === 'linear';
+    if (isWeighted) weighted[name]++;
+    if (name === 'convolution') activations += elementCount((node.outputs[0] as Value).shape);
+    const before = Math.max(0, ...pathsInto(node).map((value) => depths.get(value) ?? 0));
+    for (const output of node.outputs) depths.set(output, before + (isWeighted ? 1 : 0));
+    if (!layerOps.has(name)) continue;
     layers.push({
-      name: node.path === '' ? node.op.name : node.path,
-      op: node.op.name,
+      name: node.path === '' ? name : node.path,
+      op: name,
       outputShape: (node.outputs[0] as Value).shape,
       params: countStates(node.inputs, 'parameter', counted),
       macs: ownMacs,
@@ -91,6 +107,10 @@ export function costOf(graph: Graph, options: { readonly picture?: string } = {}
     parameters: countStates(states, 'parameter', new Set()),
     buffers: countStates(states, 'buffer', new Set()),
     macs,
+    activations,
+    convolutions: weighted.convolution,
+    linears: weighted.linear,
+    depth: Math.max(0, ...[...depths].map(([value, depth]) => (read.has(value) ? 0 : depth))),
     layers,
   };
 }
@@ -116,13 +136,18 @@ function countStates(values: readonly Value[], role: 'parameter' | 'buffer', cou
 
 const shapesOf = (values: readonly Value[]): Shape[] => values.map(({ shape }) => shape);
 
-function macsOf({ op, inputs, outputs, attributes }: Node): number {
+/** Multiply-adds of one run of a node, over the whole batch. */
+export function macsOf({ op, inputs, outputs, attributes }: Node): number {
   return op.macs?.(shapesOf(inputs), shapesOf(outputs), attributes) ?? 0;
 }
 
+/** The inputs through which a signal passes: a gate only scales it. */
+function pathsInto(node: Node): readonly Value[] {
+  return isGate(node) ? node.inputs.slice(0, 1) : node.inputs;
+}
+
 function viewAfter(node: Node, views: ReadonlyMap<Value, View>, height: number): View | undefined {
-  const paths = isGate(node) ? node.inputs.slice(0, 1) : node.inputs;
-  const seen = paths.map((value) => views.get(value)).filter((view) => view !== undefined);
+  const seen = pathsInto(node).map((value) => views.get(value)).filter((view) => view !== undefined);
   if (seen.length === 0) return undefined;
   const receptiveField = Math.max(...seen.map((view) => view.receptiveField));
   const jump = Math.max(...seen.map((view) => view.jump));

@@ -4,6 +4,7 @@
 import { type Graph, type Initial, input, scope, state, type Value } from '../graph/graph.ts';
 import type { Pair } from '../graph/ops/convolution.ts';
 import {
+  adaptiveAveragePool,
   averagePool,
   batchNorm,
   convolution,
@@ -13,13 +14,24 @@ import {
   maxPool,
 } from '../graph/ops/index.ts';
 
-export interface ConvOptions {
+/** How a layer's weights start; default PyTorch's, U(-b, b) with b = 1/sqrt(inputs of an output). */
+export interface Start {
+  readonly weightInitial?: Initial;
+  readonly biasInitial?: Initial;
+}
+
+export interface ConvOptions extends Start {
   readonly stride?: number | Pair;
   readonly padding?: number | Pair;
   readonly dilation?: number | Pair;
   readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
+}
+
+export interface LinearOptions extends Start {
+  /** The only number of features that the layer takes; default: as many as arrive. */
+  readonly inputs?: number;
 }
 
 export interface BatchNormOptions {
@@ -42,11 +54,13 @@ export interface Layers {
   /** Runs `build` inside a module; its weights' names begin with the module's path. */
   module(name: string, build: () => Value): Value;
   conv(x: Value, name: string, outputs: number, kernel: number | Pair, options?: ConvOptions): Value;
-  linear(x: Value, name: string, outputs: number): Value;
+  linear(x: Value, name: string, outputs: number, options?: LinearOptions): Value;
   batchNorm(x: Value, name: string, options?: BatchNormOptions): Value;
   maxPool(x: Value, name: string, kernel: number | Pair, options?: PoolOptions): Value;
   averagePool(x: Value, name: string, kernel: number | Pair, options?: PoolOptions): Value;
   globalAveragePool(x: Value, name: string): Value;
+  /** To the size `output`, whatever the picture's. */
+  adaptiveAveragePool(x: Value, name: string, output: number | Pair): Value;
   /** Passes `x` through unchanged in inference. */
   dropout(x: Value, name: string, rate: number): Value;
 }
@@ -64,19 +78,20 @@ export function layers(graph: Graph, training: boolean): Layers {
   return {
     training,
     module: (name, build) => scope(graph, name, build),
-    conv: (x, name, outputs, kernel, { bias = true, ...options } = {}) =>
+    conv: (x, name, outputs, kernel, { bias = true, weightInitial, biasInitial, ...options } = {}) =>
       scope(graph, name, () => {
         const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
         const inputs = (x.shape[1] as number) / (options.groups ?? 1);
         const initial: Initial = { kind: 'uniform', bound: 1 / Math.sqrt(inputs * kh * kw) };
-        const w = weight('weight', [outputs, inputs, kh, kw], initial);
-        return convolution(x, w, bias ? weight('bias', [outputs], initial) : undefined, options);
+        const w = weight('weight', [outputs, inputs, kh, kw], weightInitial ?? initial);
+        const b = bias ? weight('bias', [outputs], biasInitial ?? initial) : undefined;
+        return convolution(x, w, b, options);
       }),
-    linear: (x, name, outputs) =>
+    linear: (x, name, outputs, { inputs = x.shape[1] as number, weightInitial, biasInitial } = {}) =>
       scope(graph, name, () => {
-        const inputs = x.shape[1] as number;
         const initial: Initial = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) };
-        return linear(x, weight('weight', [outputs, inputs], initial), weight('bias', [outputs], initial));
+        const w = weight('weight', [outputs, inputs], weightInitial ?? initial);
+        return linear(x, w, weight('bias', [outputs], biasInitial ?? initial));
       }),
     batchNorm: (x, name, { epsilon = 1e-5, momentum = 0.1 } = {}) =>
       scope(graph, name, () => {
@@ -93,6 +108,7 @@ export function layers(graph: Graph, training: boolean): Layers {
     averagePool: (x, name, kernel, options) =>
       scope(graph, name, () => averagePool(x, { kernel, ...options })),
     globalAveragePool: (x, name) => scope(graph, name, () => globalAveragePool(x)),
+    adaptiveAveragePool: (x, name, output) => scope(graph, name, () => adaptiveAveragePool(x, output)),
     dropout: (x, name, rate) =>
       training
         ? scope(graph, name, () => {

@@ -8,7 +8,7 @@
 import type { Value } from '../../graph/graph.ts';
 import { flatten, relu, tanh } from '../../graph/ops/index.ts';
 import type { Layers } from '../layers.ts';
-import type { Family, NetworkDescription } from '../network.ts';
+import type { Family, FormDescription, NetworkDescription } from '../network.ts';
 
 type Squash = (x: Value) => Value;
 type Subsample = (x: Value, name: string) => Value;
@@ -23,6 +23,9 @@ function lenet5(x: Value, net: Layers, classes: number, squash: Squash, subsampl
   return net.linear(h, 'fc3', classes);
 }
 
+const rectified: FormDescription['build'] = (x, net, classes) =>
+  lenet5(x, net, classes, relu, (h, name) => net.maxPool(h, name, 2));
+
 export const lenet: NetworkDescription = {
   name: 'lenet',
   year: 1998,
@@ -34,6 +37,22 @@ export const lenet: NetworkDescription = {
       width: 32,
       classes: 10,
       build: (x, net, classes) => lenet5(x, net, classes, tanh, (h, name) => net.averagePool(h, name, 2)),
+      deviations: [
+        'Every map of C3 sees all maps of S2; in the paper each sees some of them (table I).',
+        'Subsampling is a plain mean, without a trainable coefficient and bias, and tanh follows the convolution.',
+        'The output is a linear layer with softmax instead of distances to fixed bitmaps.',
+      ],
+    },
+    cifar: {
+      channels: 3,
+      height: 32,
+      width: 32,
+      classes: 100,
+      build: rectified,
+      deviations: [
+        'Three colour channels, and as many outputs as there are classes.',
+        'ReLU instead of tanh, and max pooling instead of trainable subsampling.',
+      ],
     },
     article: {
       channels: 1,
@@ -41,7 +60,7 @@ export const lenet: NetworkDescription = {
       width: 28,
       classes: 10,
       fixedSize: true,
-      build: (x, net, classes) => lenet5(x, net, classes, relu, (h, name) => net.maxPool(h, name, 2)),
+      build: rectified,
       deviations: [
         'ReLU instead of tanh, and max pooling instead of trainable subsampling.',
         'Its first linear layer has 16*16 inputs, which fits only an unpadded 28x28 picture (16 maps of 4x4); ' +
@@ -49,6 +68,22 @@ export const lenet: NetworkDescription = {
       ],
     },
   },
+  published: [
+    {
+      form: 'imagenet',
+      dataset: 'MNIST test',
+      protocol: 'one network, 60,000 training pictures without distortions',
+      top1Error: 0.95,
+      source: 'the paper, section III.B and figure 9',
+    },
+    {
+      form: 'imagenet',
+      dataset: 'MNIST test',
+      protocol: 'one network, training pictures distorted at random',
+      top1Error: 0.8,
+      source: 'the paper, section III.B and figure 9',
+    },
+  ],
 };
 
 export default { name: 'LeNet', networks: [lenet] } satisfies Family;
