@@ -1,14 +1,15 @@
 // `laurel bench train|infer NET`: how fast a network trains or answers on this machine, on random data.
 import type { Command } from 'commander';
 import type { Form } from '../nets/network.ts';
-import type { BenchResult } from '../train/bench.ts';
+import type { BenchResult, ProfileRow } from '../train/bench.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
-import { count, note, pairs, printResult } from './output.ts';
+import { count, note, pairs, printResult, table } from './output.ts';
 import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<SharedOptions, 'json' | 'form' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads'>;
 interface Options extends Shared {
   steps?: number;
+  profile?: boolean;
 }
 
 export function addBench(program: Command): void {
@@ -22,7 +23,8 @@ export function addBench(program: Command): void {
     .argument('<what>', 'train (whole steps: forward, backward, update) or infer', oneOf('train', 'infer'))
     .argument('<net>', 'name of a network (`laurel nets` lists them)')
     .addOption(sharedOption('batch', 'pictures per step; default: 128 to train, 1 to infer'))
-    .option('--steps <n>', 'steps that are timed; default: 10', wholeNumber(1));
+    .option('--steps <n>', 'steps that are timed; default: 10', wholeNumber(1))
+    .option('--profile', 'show where the time goes: each op, what implements it, its share');
   addShared(command, 'form', 'classes', 'dtype', 'engine', 'threads');
   addJson(command).action(
     async (what: 'train' | 'infer', name: string, { json, form, ...options }: Options) => {
@@ -31,7 +33,9 @@ export function addBench(program: Command): void {
       const measured = await measure(name, { ...options, form: form as Form | undefined, onNote: note });
       const { engine, ...numbers } = measured;
       const { name: engineName, library, isa, threads } = engine;
-      printResult(json, { ...numbers, engine: engineName, library, isa, threads }, () => describe(measured));
+      printResult(json, { ...numbers, engine: engineName, library, isa, threads }, () =>
+        [describe(measured), ...(measured.profile ? ['', describeProfile(measured.profile)] : [])].join('\n'),
+      );
     },
   );
 }
@@ -52,4 +56,16 @@ function describe(result: BenchResult): string {
     ['Work', `${result.gflops.toFixed(1)} GFLOP/s`],
     ['Memory', `${count(Math.round(result.peakMiB))} MiB at most`],
   ]);
+}
+
+function describeProfile(rows: readonly ProfileRow[]): string {
+  const cells = rows.map(({ op, implementation, count: times, ms, share }) => [
+    op,
+    implementation,
+    `${times}`,
+    ms.toFixed(2),
+    `${share.toFixed(1)} %`,
+  ]);
+  const heading = ['op', 'implementation', 'steps', 'ms', 'share'];
+  return table([heading, ...cells], ['left', 'left', 'right', 'right', 'right']);
 }

@@ -20,6 +20,8 @@ export interface BenchOptions extends EngineRequest {
   readonly batch?: number;
   /** Timed steps; default 10. */
   readonly steps?: number;
+  /** Time each step of the program as well; costs the whole step next to nothing. */
+  readonly profile?: boolean;
   readonly onNote?: (message: string) => void;
 }
 
@@ -41,8 +43,20 @@ export interface BenchResult {
   /** Largest resident memory of this process so far. */
   readonly peakMiB: number;
   readonly compileMs: number;
+  /** With `profile`: where a step's time goes, the largest share first. */
+  readonly profile?: readonly ProfileRow[];
   readonly laurel: string;
   readonly node: string;
+}
+
+/** All steps of one op that one implementation runs. */
+export interface ProfileRow {
+  readonly op: string;
+  readonly implementation: string;
+  readonly count: number;
+  /** Mean milliseconds a run, and its share of all of them in percent. */
+  readonly ms: number;
+  readonly share: number;
 }
 
 const warmUpSteps = 3;
@@ -89,7 +103,7 @@ async function measure(
   }
   const { engine, dtype, notes } = await resolveEngine(options);
   for (const message of notes) options.onNote?.(message);
-  const { program, compileMs } = compile(engine, network.graph, dtype);
+  const { program, compileMs } = compile(engine, network.graph, dtype, options.profile ?? false);
   try {
     const feeds = randomFeeds(network);
     for (let i = 0; i < warmUpSteps; i++) program.run(feeds);
@@ -113,6 +127,7 @@ async function measure(
       gflops: (2 * macs) / msPerStep / 1e6,
       peakMiB: process.resourceUsage().maxRSS / 1024,
       compileMs,
+      ...(options.profile ? { profile: profileOf(program) } : {}),
       laurel: version,
       node: process.version,
     };
@@ -125,10 +140,23 @@ function compile(
   engine: Engine,
   graph: Graph,
   dtype: ComputeType,
+  profile: boolean,
 ): { readonly program: Program; readonly compileMs: number } {
   const start = performance.now();
-  const program = engine.compile(graph, { dtype });
+  const program = engine.compile(graph, { dtype, profile });
   return { program, compileMs: performance.now() - start };
+}
+
+function profileOf(program: Program): ProfileRow[] {
+  const { steps } = program.report();
+  const total = steps.reduce((sum, { ms }) => sum + ms, 0);
+  const groups = Map.groupBy(steps, ({ op, implementation }) => `${op} ${implementation}`);
+  const rows = [...groups.values()].map((group) => {
+    const { op, implementation } = group[0] as (typeof steps)[number];
+    const ms = group.reduce((sum, step) => sum + step.ms, 0);
+    return { op, implementation, count: group.length, ms, share: (100 * ms) / total };
+  });
+  return rows.sort((a, b) => b.ms - a.ms);
 }
 
 /** Pictures with mean 0 and deviation 1, as normalised ones have, and a rate that keeps the weights finite. */
