@@ -265,4 +265,28 @@ export const graphCases: readonly OpCase[] = [
     const y = relu(norm('bn', conv('conv', v.x, 17, 3, { stride: 2, padding: 1 })));
     markOutput('probabilities', softmax(dense('fc', flatten(maxPool(y, { kernel: 2, ceil: true })), 11)));
   }),
+  // Native layouts pad channels to whole blocks of 8 or 16: nothing may leak from or into the padding.
+  ...[6, 20, 36, 132].flatMap((channels) =>
+    [true, false].map((training) =>
+      graphCase(
+        'graph',
+        `${channels} channels through every fused and blocked op, ${training ? 'training' : 'inference'}`,
+        { x: grid(2, 16, 8, 8), gate: rectified(2, channels, 1, 1) },
+        (v, graph) => {
+          const { conv, norm } = layers(graph, { training, kinks: true });
+          const a = relu(conv('a', v.x, channels, 3, { padding: 1, bias: true }));
+          const b = relu(norm('b.bn', conv('b', v.x, channels, 3, { padding: 1 })));
+          const c = norm('c.bn', conv('c', v.x, channels, 1));
+          const sum = relu(add(c, a));
+          const gated = relu(add(multiply(sum, v.gate), b));
+          const pooled = maxPool(tanh(gated), { kernel: 3, stride: 2, padding: 1 });
+          const joined = conv('d', lrn(concat([pooled, averagePool(sum, { kernel: 2 })])), 7, 1);
+          for (const [name, value] of Object.entries({ a, b, c, sum, gated, pooled, joined })) {
+            markOutput(name, value);
+          }
+        },
+        { bf16: 0.1 },
+      ),
+    ),
+  ),
 ];

@@ -1,7 +1,8 @@
-// Parameters and multiply-adds of every residual network, to the unit: those of torchvision, timm and
-// pytorch-cifar100, computed from their own modules.
+// Parameters and multiply-adds of every residual network, to the unit, as torchvision, timm and pytorch-cifar100
+// publish them rounded; test/senet.test.ts holds them against PyTorch's own count.
 import { describe, expect, it } from 'vitest';
 import { costOf } from '../../graph/cost.ts';
+import { elementCount } from '../../graph/tensor.ts';
 import { buildNetwork, type Form, type OptionValues } from '../network.ts';
 import resnet from './resnet.ts';
 import resnetCifar10 from './resnet-cifar10.ts';
@@ -73,6 +74,13 @@ describe('every residual network', () => {
   it('is in the table, in every form', () => {
     const all = networks.flatMap(({ name, forms }) => Object.keys(forms).map((form) => `${name} ${form}`));
     expect(new Set(table.map(([name, form]) => `${name} ${form}`))).toEqual(new Set(all));
+  });
+
+  it('senet154 has the 20.77G that timm publishes, which counts two for each output of a batch norm', () => {
+    const { macs, layers } = costOf(graphOf('senet154', 'imagenet'));
+    const norms = layers.filter(({ op }) => op === 'batchNormInference');
+    const outputs = norms.reduce((sum, { outputShape }) => sum + elementCount(outputShape), 0);
+    expect(Math.round((macs + 2 * outputs) / 1e7)).toBe(2077);
   });
 
   it('says how it leaves its paper wherever the article prints it', () => {

@@ -1,7 +1,8 @@
 // Element by element: activations, their gradients (from the output, so that the input need not be kept),
 // additions and products. All run in whatever layout their first input has.
 import type { Value } from '../../../graph/graph.ts';
-import { type ActivationAlgorithm, argument } from '../abi.ts';
+import { elementCount } from '../../../graph/tensor.ts';
+import { type ActivationAlgorithm, argument, elementBytes, type Layout } from '../abi.ts';
 import { type Kernel, reluAfter } from '../lowering.ts';
 import { absorbedReluBackward } from './batch-norm.ts';
 
@@ -48,27 +49,36 @@ export const reluBackward: Kernel = (lowering, node) => {
   return plainReluBackward(lowering, node);
 };
 
+/** Whether channels are padded to whole blocks: 20 channels in blocks of 8 take the room of 24. */
+function isPadded(layout: Layout): boolean {
+  return layout.bytes !== elementCount(layout.dims) * elementBytes[layout.type];
+}
+
 export const add: Kernel = (lowering, node) => {
+  const { natives } = lowering;
   const relu = lowering.fusion.reluAfter.get(node);
   const a = lowering.current(node.inputs[0] as Value);
   const b = lowering.as(node.inputs[1] as Value, a.layout);
-  const descriptor = lowering.natives.describe(
+  // With padded channels, 2.6's binary primitive with a ReLU behind it leaves wrong numbers in the last block.
+  const apart = relu !== undefined && isPadded(a.layout);
+  const descriptor = natives.describe(
     'binary',
     { algorithm: 'add', a: a.layout, b: b.layout, dst: a.layout },
-    relu && reluAfter,
+    relu && !apart ? reluAfter : [],
   );
-  if (descriptor === undefined) return false;
+  const rectify = apart
+    ? natives.describe('eltwiseForward', { algorithm: 'relu', src: a.layout })
+    : undefined;
+  if (descriptor === undefined || (apart && rectify === undefined)) return false;
   const y = lowering.define((relu ?? node).outputs[0] as Value, a.layout);
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.src, a],
-      [argument.src1, b],
-    ],
-    [[argument.dst, y]],
-    { inPlace: a },
-  );
+  const sum = rectify ? lowering.temporary(a.layout) : y;
+  const terms = [
+    [argument.src, a],
+    [argument.src1, b],
+  ] as const;
+  lowering.step(node, descriptor, terms, [[argument.dst, sum]], { inPlace: a });
+  if (rectify)
+    lowering.step(node, rectify, [[argument.src, sum]], [[argument.dst, y]], { inPlace: sum, op: 'relu' });
   return true;
 };
 
