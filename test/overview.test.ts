@@ -29,8 +29,8 @@ describe('laurel summary', () => {
   it.each([
     [['lenet', '--form', 'article'], 44_426],
     [['resnet18', '--form', 'cifar'], 11_220_132],
-    [['resnet34'], 21_328_292],
-    [['resnet18', '--classes', '10'], 11_173_962],
+    [['resnet34', '--form', 'cifar'], 21_328_292],
+    [['resnet18', '--form', 'cifar', '--classes', '10'], 11_173_962],
   ])('%j has %d parameters', async (args, params) => {
     expect((await json('summary', ...args)).params).toBe(params);
   });
@@ -51,6 +51,7 @@ describe('laurel nets', () => {
     expect(names).toEqual(expect.arrayContaining(['lenet', 'resnet18']));
     expect(networks.find(({ name }) => name === 'lenet')?.forms.map(({ form }) => form)).toEqual([
       'imagenet',
+      'cifar',
       'article',
     ]);
   });

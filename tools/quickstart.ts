@@ -58,6 +58,6 @@ It left in ${folder}:
 Try next:
   npx laurel eval lenet --weights ${folder} --per-class
   npx laurel classify lenet --weights ${folder} YOUR-PICTURE.png
-  npx laurel summary resnet18
-  npx laurel train resnet18 --data cifar-100 --recipe fast --epochs 15`;
+  npx laurel summary resnet18 --form cifar
+  npx laurel train resnet18 --form cifar --data cifar-100 --recipe fast --epochs 15`;
 }

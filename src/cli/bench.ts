@@ -6,7 +6,10 @@ import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from 
 import { count, note, pairs, printResult, table } from './output.ts';
 import { addJson, addVerb } from './verb.ts';
 
-type Shared = Pick<SharedOptions, 'json' | 'form' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads'>;
+type Shared = Pick<
+  SharedOptions,
+  'json' | 'form' | 'set' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads'
+>;
 interface Options extends Shared {
   steps?: number;
   profile?: boolean;
@@ -17,7 +20,7 @@ export function addBench(program: Command): void {
     program,
     'bench',
     'measure the speed of training or inference',
-    'laurel bench train resnet18 --batch 128 --dtype f32',
+    'laurel bench train resnet18 --form cifar --batch 128 --dtype f32',
     'laurel bench infer lenet --batch 64 --json',
   )
     .argument('<what>', 'train (whole steps: forward, backward, update) or infer', oneOf('train', 'infer'))
@@ -25,12 +28,17 @@ export function addBench(program: Command): void {
     .addOption(sharedOption('batch', 'pictures per step; default: 128 to train, 1 to infer'))
     .option('--steps <n>', 'steps that are timed; default: 10', wholeNumber(1))
     .option('--profile', 'show where the time goes: each op, what implements it, its share');
-  addShared(command, 'form', 'classes', 'dtype', 'engine', 'threads');
+  addShared(command, 'form', 'set', 'classes', 'dtype', 'engine', 'threads');
   addJson(command).action(
-    async (what: 'train' | 'infer', name: string, { json, form, ...options }: Options) => {
+    async (what: 'train' | 'infer', name: string, { json, form, set, ...options }: Options) => {
       const { benchInfer, benchTrain } = await import('../train/bench.ts');
       const measure = what === 'train' ? benchTrain : benchInfer;
-      const measured = await measure(name, { ...options, form: form as Form | undefined, onNote: note });
+      const measured = await measure(name, {
+        ...options,
+        form: form as Form | undefined,
+        options: set,
+        onNote: note,
+      });
       const { engine, ...numbers } = measured;
       const { name: engineName, library, isa, threads } = engine;
       printResult(json, { ...numbers, engine: engineName, library, isa, threads }, () =>

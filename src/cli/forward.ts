@@ -6,7 +6,10 @@ import { note, printResult } from './output.ts';
 import { preparePlace } from './place.ts';
 import { addJson, addVerb } from './verb.ts';
 
-type Shared = Pick<SharedOptions, 'json' | 'weights' | 'form' | 'classes' | 'engine' | 'dtype' | 'threads'>;
+type Shared = Pick<
+  SharedOptions,
+  'json' | 'weights' | 'form' | 'set' | 'classes' | 'engine' | 'dtype' | 'threads'
+>;
 interface Options extends Shared {
   input: string;
   output: string;
@@ -19,7 +22,7 @@ export function addForward(program: Command): void {
     'forward',
     'run raw tensors through a network',
     'laurel forward lenet --weights w.safetensors --input x.npy --output y.npy',
-    'laurel forward resnet18 --weights w.safetensors --input x.npy --output y.npy --layer conv4_x.0',
+    'laurel forward resnet18 --weights w.safetensors --input x.npy --output y.npy --layer layer3.0',
   )
     .argument('<net>', 'name of a network (`laurel nets` lists them)')
     .addOption(sharedOption('weights'))
@@ -29,7 +32,7 @@ export function addForward(program: Command): void {
       '--layer <name>',
       'what this layer gives, instead of the logits (`laurel summary` lists the names)',
     );
-  addShared(command, 'form', 'classes', 'engine', 'dtype', 'threads');
+  addShared(command, 'form', 'set', 'classes', 'engine', 'dtype', 'threads');
   addJson(command).action(async (name: string, options: Options) => {
     const result = await forward(name, options);
     printResult(options.json, result, () => {

@@ -15,7 +15,7 @@ import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'data' | 'labels' | 'form' | 'engine' | 'dtype' | 'threads' | 'seed' | 'out'
+  'json' | 'data' | 'labels' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'seed' | 'out'
 >;
 interface Options extends Shared, RecipeFlags {
   recipe?: string;
@@ -33,10 +33,10 @@ export function addTrain(program: Command): void {
     'train',
     'train a network and leave a run folder',
     'laurel train lenet --data fashion-mnist --out runs/first',
-    'laurel train resnet18 --data cifar-100 --recipe fast --epochs 15 --dtype bf16',
+    'laurel train resnet18 --form cifar --data cifar-100 --recipe fast --epochs 15 --dtype bf16',
     'laurel train lenet --out runs/first --resume',
   ).argument('<net>', 'name of a network (`laurel nets` lists them)');
-  addShared(command, 'data', 'labels', 'form');
+  addShared(command, 'data', 'labels', 'form', 'set');
   command.option('--recipe <name>', "pytorch-cifar100, fast or lenet; default: the network's");
   addRecipeFlags(command);
   addShared(command, 'engine', 'dtype', 'threads', 'seed', 'out');
@@ -100,6 +100,7 @@ async function runTraining(
   return train({
     network: name,
     form: options.form as Form | undefined,
+    networkOptions: options.set,
     data: options.data,
     labels: options.labels,
     recipe: options.recipe,
