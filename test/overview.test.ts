@@ -80,14 +80,23 @@ describe('laurel doctor', () => {
 });
 
 describe('help', () => {
-  it.each(['doctor', 'nets', 'summary', 'train', 'eval', 'classify', 'forward', 'bench'])(
-    'laurel %s --help shows an example and --json',
-    async (verb) => {
-      const { code, stdout, stderr } = await laurel([verb, '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Examples?:\\n  laurel ${verb}`));
-      expect(stdout).toContain('--json');
-      expect(stderr).toBe('');
-    },
-  );
+  it.each([
+    'doctor',
+    'nets',
+    'summary',
+    'train',
+    'eval',
+    'classify',
+    'forward',
+    'bench',
+    'compare',
+    'diff',
+    'draw',
+  ])('laurel %s --help shows an example and --json', async (verb) => {
+    const { code, stdout, stderr } = await laurel([verb, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n  laurel ${verb}`));
+    expect(stdout).toContain('--json');
+    expect(stderr).toBe('');
+  });
 });

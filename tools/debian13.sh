@@ -50,7 +50,9 @@ copy_network_settings() {
 }
 
 # Runs a command inside the root: in_root FOLDER CMD...; folders in the array `shown` appear at their own paths.
+# With `replace=exec` it takes this shell's place, so that signals reach it.
 shown=()
+replace=
 in_root() {
   mkdir -p "$root/laurel"
   # shellcheck disable=SC2016 # expanded by the inner shell
@@ -68,7 +70,7 @@ in_root() {
     done
     exec chroot "$root" /usr/bin/env -C "$folder" -u TMPDIR -u XDG_CACHE_HOME HOME=/root LANG=C.UTF-8 \
       PATH=/laurel/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"'
-  unshare --mount --propagation private sh -c "$exec_in_namespace" sh \
+  $replace unshare --mount --propagation private sh -c "$exec_in_namespace" sh \
     "$root" "$checkout" "$1" "${#shown[@]}" ${shown[@]+"${shown[@]}"} "${@:2}"
 }
 
@@ -124,6 +126,7 @@ case "${1:-}" in
     done
     [ $# -gt 0 ] || usage
     make_root
+    replace='exec'
     in_root /laurel "$@"
     ;;
   --torch)

@@ -2,7 +2,8 @@
 // Fashion-MNIST (the first data set). Root, or a sudo that asks for no password, installs Debian's packages;
 // macOS uses Homebrew. What cannot be installed is said in one line, and the work goes on without it.
 //
-//   node tools/setup.mjs             oneDNN and Fashion-MNIST
+//   node tools/setup.mjs               oneDNN and Fashion-MNIST
+//   node tools/setup.mjs --for-tests   also what some tests need: Chromium, ONNX's own checker
 //   node tools/setup.mjs --dry-run     say what would be done
 //
 // Plain JavaScript without dependencies: it runs before anything else, on the machine's own Node.
@@ -12,12 +13,13 @@ import { homedir, platform } from 'node:os';
 import { join } from 'node:path';
 
 const flags = process.argv.slice(2);
-const stranger = flags.find((flag) => flag !== '--dry-run');
+const stranger = flags.find((flag) => !['--dry-run', '--for-tests'].includes(flag));
 if (stranger !== undefined) {
-  console.error(`error: unknown option '${stranger}'; the only one is --dry-run.`);
+  console.error(`error: unknown option '${stranger}'; there are --for-tests and --dry-run.`);
   process.exit(2);
 }
-const dryRun = flags.length > 0;
+const dryRun = flags.includes('--dry-run');
+const forTests = flags.includes('--for-tests');
 
 /** What may be missing: how to see that it is there, and its packages, the first that exists is taken. */
 const wanted = [
@@ -33,9 +35,23 @@ const wanted = [
     apt: ['dataset-fashion-mnist'],
     otherwise: 'Laurel downloads it when it is first needed.',
   },
+  {
+    title: 'Chromium (tests of the page in examples/browser)',
+    isThere: () => isOnPath('chromium'),
+    apt: ['chromium'],
+    otherwise: 'Those tests are skipped without it.',
+    forTests: true,
+  },
+  {
+    title: "Python's onnx (checks exported files)",
+    isThere: () => spawnSync('/usr/bin/python3', ['-c', 'import onnx'], { stdio: 'ignore' }).status === 0,
+    apt: ['python3-onnx'],
+    otherwise: 'Those tests are skipped without it.',
+    forTests: true,
+  },
 ];
 
-const missing = wanted.filter(({ isThere }) => !isThere());
+const missing = wanted.filter((item) => (forTests || !item.forTests) && !item.isThere());
 if (missing.length > 0) {
   if (isOnPath('apt-get')) installWithApt(missing);
   else if (isOnPath('brew')) installWithBrew(missing);

@@ -4,10 +4,14 @@ import type { Classification } from '../evaluate/classify.ts';
 import type { Form } from '../nets/network.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
 import { bold, columns, note, printResult } from './output.ts';
+import { addTestFlags, type TestFlags, testRequest } from './test-options.ts';
 import { addJson, addVerb } from './verb.ts';
 
-type Shared = Pick<SharedOptions, 'json' | 'weights' | 'data' | 'form' | 'engine' | 'dtype' | 'threads'>;
-interface Options extends Shared {
+type Shared = Pick<
+  SharedOptions,
+  'json' | 'weights' | 'data' | 'form' | 'set' | 'engine' | 'dtype' | 'threads'
+>;
+interface Options extends Shared, TestFlags {
   top?: number;
 }
 
@@ -17,6 +21,7 @@ export function addClassify(program: Command): void {
     'classify',
     'name the five most probable classes of pictures',
     'laurel classify lenet --weights runs/first shoe.png shirt.jpg',
+    'laurel classify googlenet --weights googlenet.safetensors --crops 10 cat.jpg',
   )
     .argument('<net>', 'name of a network (`laurel nets` lists them)')
     .argument('<image...>', 'picture files: JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG')
@@ -25,12 +30,15 @@ export function addClassify(program: Command): void {
       sharedOption('data', 'the data set whose classes the weights know, if the file does not say it'),
     )
     .option('--top <n>', 'answers per picture; default: 5', wholeNumber(1));
-  addShared(command, 'form', 'engine', 'dtype', 'threads');
+  addTestFlags(command);
+  addShared(command, 'form', 'set', 'engine', 'dtype', 'threads');
   addJson(command).action(async (name: string, images: string[], options: Options) => {
     const { classify } = await import('../evaluate/classify.ts');
     const results = await classify({
       network: name,
       form: options.form as Form | undefined,
+      options: options.set,
+      ...testRequest(options),
       weights: options.weights,
       images,
       data: options.data,

@@ -1,22 +1,24 @@
-// `laurel eval NET`: tests weights on a data set, as one view per picture.
+// `laurel eval NET`: tests weights on a data set, with the crops and scales that are asked for.
 import type { Command } from 'commander';
 import type { Evaluation } from '../evaluate/evaluate.ts';
 import type { Form } from '../nets/network.ts';
-import { addShared, type SharedOptions, wholeNumber } from './options.ts';
+import { addShared, type SharedOptions, sharedOption } from './options.ts';
 import { count, duration, pairs, percent, printResult, table } from './output.ts';
 import { preparePlace } from './place.ts';
 import { statusLine } from './status.ts';
+import { addTestFlags, type TestFlags, testRequest } from './test-options.ts';
 import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'weights' | 'data' | 'labels' | 'split' | 'form' | 'batch' | 'engine' | 'dtype' | 'threads'
+  'json' | 'weights' | 'data' | 'labels' | 'split' | 'form' | 'set' | 'batch' | 'engine' | 'dtype' | 'threads'
 >;
-interface Options extends Shared {
+interface Options extends Shared, TestFlags {
   perClass?: boolean;
   confusion?: string;
   predictions?: string;
-  workers?: number;
+  mistakes?: string;
+  perPicture?: string;
 }
 
 export function addEval(program: Command): void {
@@ -26,22 +28,34 @@ export function addEval(program: Command): void {
     'test weights on a data set: top-1 and top-5 error',
     'laurel eval lenet --weights runs/first --data fashion-mnist',
     'laurel eval lenet --weights runs/first --per-class --confusion confusion.png',
+    'laurel eval googlenet --weights googlenet.safetensors --data imagenet/val --crops 10',
+    'laurel eval vgg16 --weights vgg16.safetensors --data imagenet/val --crops dense --scales 256,384,512',
   ).argument('<net>', 'name of a network (`laurel nets` lists them)');
-  addShared(command, 'weights', 'data', 'labels', 'split', 'form', 'batch', 'engine', 'dtype', 'threads');
+  addShared(command, 'weights', 'data', 'labels', 'split');
+  addTestFlags(command);
+  addShared(command, 'form', 'set');
+  command.addOption(sharedOption('batch', 'views per run; default: 100, of large pictures 32'));
+  addShared(command, 'engine', 'dtype', 'threads');
   command
     .option('--per-class', 'print the error of each class')
-    .option('--confusion <file>', 'draw the confusion matrix (.png or .svg)')
+    .option('--confusion <file>', 'draw the confusion matrix (.png, .svg), or write it (.csv, .json)')
     .option('--predictions <file>', 'draw a sheet of pictures with answers (.png or .svg)')
-    .option('--workers <n>', 'threads that make batches ready; default: 1', wholeNumber(0));
+    .option('--mistakes <file>', 'draw the most confident wrong answers (.png or .svg)')
+    .option('--per-picture <file>', 'write a line for each picture (.csv or .json)');
   addJson(command).action(async (name: string, options: Options) => {
-    const { evaluate } = await import('../evaluate/evaluate.ts');
+    const [{ evaluate }, { checkReport }] = await Promise.all([
+      import('../evaluate/evaluate.ts'),
+      import('../evaluate/report.ts'),
+    ]);
     const status = statusLine();
-    const { confusion, predictions } = options;
-    preparePlace(confusion);
-    preparePlace(predictions);
+    const { confusion, predictions, mistakes, perPicture } = options;
+    if (perPicture !== undefined) checkReport(perPicture);
+    for (const file of [confusion, predictions, mistakes, perPicture]) preparePlace(file);
     const result = await evaluate({
       network: name,
       form: options.form as Form | undefined,
+      options: options.set,
+      ...testRequest(options),
       weights: options.weights,
       data: options.data,
       labels: options.labels,
@@ -50,21 +64,29 @@ export function addEval(program: Command): void {
       engine: options.engine,
       dtype: options.dtype,
       threads: options.threads,
-      workers: options.workers,
-      figures: { confusion, predictions },
+      figures: { confusion, predictions, mistakes },
+      perPicture,
       onNote: status.note,
       onData: ({ activity, item, done, total }) =>
         status.show(`${activity} ${item}${total ? ` ${Math.floor((100 * done) / total)} %` : ''}`),
       onProgress: (done, total) => status.show(`${count(done)} of ${count(total)} pictures`),
     }).finally(status.clear);
-    printResult(options.json, result, () => describe(result, options));
+    printResult(options.json, withoutLargeMatrix(result), () => describe(result, options));
   });
+}
+
+/** Above so many classes a confusion matrix is millions of zeros, which `--confusion` writes to a file. */
+const mostPrinted = 200;
+
+function withoutLargeMatrix(result: Evaluation): object {
+  return result.perClass.length > mostPrinted ? { ...result, confusion: null } : result;
 }
 
 function describe(result: Evaluation, options: Options): string {
   const { protocol, n, seconds } = result;
   const { engine, dtype, batch } = protocol;
-  const drawn = [options.confusion, options.predictions].filter((path) => path !== undefined);
+  const { confusion, predictions, mistakes, perPicture } = options;
+  const written = [confusion, predictions, mistakes, perPicture].filter((path) => path !== undefined);
   return [
     pairs([
       ['Network', `${result.network}, form ${result.form}`],
@@ -73,19 +95,23 @@ function describe(result: Evaluation, options: Options): string {
       ['Top-1 error', percent(result.top1Error)],
       ['Top-5 error', percent(result.top5Error)],
       ['Loss', result.loss.toFixed(4)],
-      ['Time', `${duration(seconds)}, ${count(Math.round(n / seconds))} images/s`],
+      ['Time', `${duration(seconds)}, ${speed(n / seconds)} images/s`],
       ['Protocol', `${protocol.crops}; batch ${batch}, ${dtype}, ${engine.library ?? engine.name}`],
-      ...drawn.map((path): [string, string] => ['Drawn', path]),
+      ...written.map((path): [string, string] => ['Written', path]),
     ]),
     ...(options.perClass ? ['', perClassTable(result)] : []),
   ].join('\n');
 }
 
+function speed(imagesPerSecond: number): string {
+  return imagesPerSecond < 10 ? imagesPerSecond.toFixed(2) : count(Math.round(imagesPerSecond));
+}
+
 function perClassTable({ perClass }: Evaluation): string {
-  const rows = perClass.map(({ class: name, n, top1Error }) => [
-    name,
-    count(n),
-    top1Error === null ? '' : percent(top1Error),
-  ]);
-  return table([['class', 'pictures', 'top-1 error'], ...rows], ['left', 'right', 'right']);
+  const shown = (error: number | null): string => (error === null ? '' : percent(error));
+  const rows = perClass
+    .filter(({ n }) => n > 0)
+    .map(({ class: name, n, top1Error, top5Error }) => [name, count(n), shown(top1Error), shown(top5Error)]);
+  const heading = ['class', 'pictures', 'top-1 error', 'top-5 error'];
+  return table([heading, ...rows], ['left', 'right', 'right', 'right']);
 }

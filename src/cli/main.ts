@@ -4,10 +4,17 @@ import { Command } from 'commander';
 import { version } from '../version.ts';
 import { addBench } from './bench.ts';
 import { addClassify } from './classify.ts';
+import { addCompare } from './compare.ts';
+import { addConvert } from './convert.ts';
+import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
+import { addDraw } from './draw.ts';
 import { addEval } from './eval.ts';
+import { addExport } from './export.ts';
 import { addForward } from './forward.ts';
+import { addInspect } from './inspect.ts';
 import { addNets } from './nets.ts';
+import { addPull } from './pull.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
 import { explainFailure } from './verb.ts';
@@ -36,7 +43,14 @@ export function createProgram(): Command {
   addEval(program);
   addClassify(program);
   addForward(program);
+  addExport(program);
   addBench(program);
+  addPull(program);
+  addInspect(program);
+  addConvert(program);
+  addCompare(program);
+  addDiff(program);
+  addDraw(program);
   return program;
 }
 

@@ -2,6 +2,7 @@
 // picks those it understands by name.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { didYouMean } from '../errors.ts';
+import type { OptionValues } from '../nets/network.ts';
 
 /** A whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -36,10 +37,25 @@ export function oneOf<T extends string>(...names: readonly T[]): (text: string) 
   };
 }
 
+/** Numbers with commas between them, e.g. 0.485,0.456,0.406. */
+export function numberList(text: string): number[] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (values.every(Number.isFinite)) return values;
+  throw new InvalidArgumentError('Expected numbers with commas between them.');
+}
+
+/** `--set NAME=VALUE`, which may be given several times. */
+function collectSetting(text: string, before: OptionValues = {}): OptionValues {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return { ...before, [name]: value };
+  throw new InvalidArgumentError('Expected NAME=VALUE, e.g. groups=1.');
+}
+
 /** Every shared option's value, under commander's name for it. Absent where the user said nothing. */
 export interface SharedOptions {
   json?: boolean;
   form?: string;
+  set?: OptionValues;
   classes?: number;
   channels?: number;
   height?: number;
@@ -58,6 +74,11 @@ export interface SharedOptions {
 
 const shared = {
   form: () => new Option('--form <form>', "imagenet, cifar or article; default: the network's first"),
+  set: () =>
+    new Option(
+      '--set <name=value>',
+      "an option of the network's own, e.g. groups=1; may be given several times",
+    ).argParser(collectSetting),
   classes: () => whole('--classes <n>', "number of classes; default: the form's"),
   channels: () => whole('--channels <n>', "channels of a picture; default: the form's"),
   height: () => whole('--height <px>', "height of a picture; default: the form's"),
@@ -71,7 +92,10 @@ const shared = {
       oneOf('fine', 'coarse'),
     ),
   weights: () =>
-    new Option('--weights <file>', 'a safetensors file, or the folder of a run').makeOptionMandatory(),
+    new Option(
+      '--weights <file>',
+      'a weights file (safetensors, PyTorch), or the folder of a run',
+    ).makeOptionMandatory(),
   engine: () =>
     new Option('--engine <engine>', 'auto (default), onednn or reference').argParser(
       oneOf('auto', 'onednn', 'reference'),

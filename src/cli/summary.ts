@@ -6,7 +6,7 @@ import { addShared, type SharedOptions } from './options.ts';
 import { count, dim, printResult, rounded, table } from './output.ts';
 import { addJson, addVerb } from './verb.ts';
 
-type Options = Pick<SharedOptions, 'json' | 'form' | 'classes' | 'channels' | 'height' | 'width'>;
+type Options = Pick<SharedOptions, 'json' | 'form' | 'set' | 'classes' | 'channels' | 'height' | 'width'>;
 
 export function addSummary(program: Command): void {
   const command = addVerb(
@@ -16,15 +16,19 @@ export function addSummary(program: Command): void {
     'laurel summary resnet18 --form cifar',
     'laurel summary lenet --json',
   ).argument('<net>', 'name of a network (`laurel nets` lists them)');
-  addShared(command, 'form', 'classes', 'channels', 'height', 'width');
-  addJson(command).action(async (name: string, { json, ...options }: Options) => {
+  addShared(command, 'form', 'set', 'classes', 'channels', 'height', 'width');
+  addJson(command).action(async (name: string, { json, set, ...options }: Options) => {
     const [{ findNetwork }, { buildNetwork }, { costOf }] = await Promise.all([
       import('../nets/index.ts'),
       import('../nets/network.ts'),
       import('../graph/cost.ts'),
     ]);
     const description = findNetwork(name);
-    const network = buildNetwork(description, { ...options, form: options.form as Form | undefined });
+    const network = buildNetwork(description, {
+      ...options,
+      form: options.form as Form | undefined,
+      options: set,
+    });
     const { parameters: params, macs, ...cost } = costOf(network.graph);
     // The batch of one is left out everywhere: shapes are those of one picture.
     const layers = cost.layers.map((layer) => ({ ...layer, outputShape: layer.outputShape.slice(1) }));

@@ -3,7 +3,8 @@
 import { UserError } from '../errors.ts';
 import { openModel, weightsFor } from '../evaluate/model.ts';
 import { formatShape, type Shape } from '../graph/tensor.ts';
-import { buildNetwork, type Form, type Network } from '../nets/network.ts';
+import { buildNetwork, type Form, type Network, type OptionValues } from '../nets/network.ts';
+import { note } from './output.ts';
 
 export interface WeightedNetwork {
   readonly network: Network;
@@ -17,7 +18,12 @@ export interface WeightedNetwork {
  */
 export function loadNetwork(
   name: string,
-  options: { readonly weights: string; readonly form?: string; readonly classes?: number },
+  options: {
+    readonly weights: string;
+    readonly form?: string;
+    readonly set?: OptionValues;
+    readonly classes?: number;
+  },
   shape: Shape,
   source: string,
 ): WeightedNetwork {
@@ -25,7 +31,13 @@ export function loadNetwork(
     throw new UserError(`${source} has shape ${formatShape(shape)}, expected NxCxHxW.`);
   }
   const { weights } = options;
-  const model = openModel({ network: name, weights, form: options.form as Form | undefined });
+  const model = openModel({
+    network: name,
+    weights,
+    form: options.form as Form | undefined,
+    options: options.set,
+  });
+  for (const sentence of model.notes) note(sentence);
   const [batch, channels, height, width] = shape as [number, number, number, number];
   const classes = options.classes ?? model.info?.classes.length;
   const network = buildNetwork(model.description, {
@@ -35,6 +47,7 @@ export function loadNetwork(
     channels,
     height,
     width,
+    options: model.options,
   });
   return { network, tensors: weightsFor(model, network) };
 }

@@ -19,6 +19,8 @@ export interface DownloadProgress {
 export interface DownloadOptions {
   /** Published checksums, hexadecimal. Without one, only a file whose server names its version is resumed. */
   readonly sha256?: string;
+  /** The first digits of the SHA-256, as PyTorch's file names carry them. */
+  readonly sha256Prefix?: string;
   readonly md5?: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
   readonly signal?: AbortSignal;
@@ -91,7 +93,7 @@ async function fetchRest(url: string, part: string, options: DownloadOptions): P
   try {
     let received = await sizeOf(part);
     const version = received > 0 ? await readVersion(part, url) : undefined;
-    const verifiable = options.sha256 !== undefined || options.md5 !== undefined;
+    const verifiable = [options.sha256, options.sha256Prefix, options.md5].some((sum) => sum !== undefined);
     if (version === undefined && !verifiable) received = 0;
     // Compressed in transit, the ranges would count other bytes than the file's.
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
@@ -154,15 +156,21 @@ async function flush(file: { sync(): Promise<void> }): Promise<void> {
 }
 
 async function verify(part: string, url: string, options: DownloadOptions): Promise<void> {
-  for (const algorithm of ['sha256', 'md5'] as const) {
-    const expected = options[algorithm];
+  const checks = [
+    ['sha256', options.sha256],
+    ['sha256', options.sha256Prefix],
+    ['md5', options.md5],
+  ] as const;
+  for (const [algorithm, expected] of checks) {
     if (expected === undefined) continue;
     const hash = createHash(algorithm);
     for await (const chunk of createReadStream(part)) hash.update(chunk as Uint8Array);
     const got = hash.digest('hex');
-    if (got !== expected.toLowerCase()) {
+    const isPrefix = expected === options.sha256Prefix;
+    if ((isPrefix ? got.slice(0, expected.length) : got) !== expected.toLowerCase()) {
+      const wanted = isPrefix ? `${expected}... at its beginning` : expected;
       throw new UserError(
-        `${url} has a wrong checksum: ${algorithm} ${got}, expected ${expected}. The download was discarded; ` +
+        `${url} has a wrong checksum: ${algorithm} ${got}, expected ${wanted}. The download was discarded; ` +
           'try again, or get the file elsewhere.',
       );
     }

@@ -5,10 +5,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '../errors.ts';
 import { reason } from '../files.ts';
 import { allocateDataset, type Dataset, type Split } from './dataset.ts';
+import { decodeFile } from './raster.ts';
 
 const pictureName = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
 
@@ -31,12 +31,17 @@ export function classFolders(root: string, split: Split): { folder: string; undi
   return { folder: root, undivided: true };
 }
 
-/** Reads the pictures of `split` under `root`. Fails on a file that is named like a picture and is none. */
-export async function readImageFolder(
-  root: string,
-  split: Split,
-  options: ImageFolderOptions,
-): Promise<Dataset> {
+/** The pictures of a split, not yet decoded, in the order that a data set of them has. */
+export interface ImageFolder {
+  /** Names of the class folders, in code point order. */
+  readonly classes: readonly string[];
+  readonly files: readonly { readonly path: string; readonly label: number }[];
+  /** True when the folder knows no splits. */
+  readonly undivided: boolean;
+}
+
+/** Lists the pictures of `split` under `root`. Throws a UserError where there are none, or of an unknown class. */
+export function listImageFolder(root: string, split: Split): ImageFolder {
   const found = classFolders(root, split);
   if (found === undefined) {
     throw new UserError(
@@ -46,22 +51,33 @@ export async function readImageFolder(
   }
   const trained = split === 'test' ? classFolders(root, 'train') : undefined;
   const classes = subfolders((trained ?? found).folder);
+  const labels = new Map(classes.map((name, label) => [name, label]));
   const files = subfolders(found.folder).flatMap((name) => {
-    const label = classes.indexOf(name);
+    const label = labels.get(name);
     const paths = pictures(join(found.folder, name));
-    if (label < 0 && paths.length > 0) {
+    if (label === undefined && paths.length > 0) {
       throw new UserError(
         `${join(found.folder, name)}: the class '${name}' is not among the ${classes.length} classes of ` +
           `${trained?.folder}. Rename the folder or add its training pictures.`,
       );
     }
-    return paths.map((path) => ({ path, label }));
+    return paths.map((path) => ({ path, label: label as number }));
   });
   if (files.length === 0) {
     throw new UserError(
       `${found.folder} holds class folders but no pictures (jpg, png, webp, gif, tiff, avif).`,
     );
   }
+  return { classes, files, undivided: found.undivided };
+}
+
+/** Reads the pictures of `split` under `root`. Fails on a file that is named like a picture and is none. */
+export async function readImageFolder(
+  root: string,
+  split: Split,
+  options: ImageFolderOptions,
+): Promise<Dataset> {
+  const { classes, files, undivided } = listImageFolder(root, split);
   const { height, width } = options.size;
   const dataset = allocateDataset({
     name: basename(root),
@@ -72,7 +88,7 @@ export async function readImageFolder(
     height,
     width,
     classes,
-    undivided: found.undivided,
+    undivided,
   });
   let next = 0;
   let done = 0;
@@ -94,34 +110,25 @@ export async function readImageFolder(
   return dataset;
 }
 
-/** Decodes the picture at `path`, upright, sRGB, without alpha, to planar bytes at `offset` of `pixels`. */
-export async function decodeInto(
+/** Decodes the picture at `path`, its short side fitted and its centre cut, to planar RGB bytes in `pixels`. */
+async function decodeInto(
   pixels: Uint8Array,
   offset: number,
   path: string,
   height: number,
   width: number,
 ): Promise<void> {
-  let interleaved: Buffer;
-  try {
-    interleaved = await sharp(path, { failOn: 'error' })
-      .autoOrient()
-      .resize({ width, height, fit: 'cover', position: 'centre', kernel: 'linear', fastShrinkOnLoad: false })
-      .toColourspace('srgb')
-      .flatten()
-      .raw()
-      .toBuffer();
-  } catch (error) {
-    throw new UserError(
-      `${path} is not a picture that can be read: ${(error as Error).message.trim().split('\n')[0]}. ` +
-        'Replace the file or remove it.',
-      { cause: error },
-    );
-  }
-  const plane = height * width;
-  for (let at = 0, from = 0; at < plane; at++, from += 3) {
-    for (let channel = 0; channel < 3; channel++) {
-      pixels[offset + channel * plane + at] = interleaved[from + channel] as number;
+  const raster = await decodeFile(path, 3, { least: { height, width }, interpolation: 'bilinear' });
+  const { data, pixelStep, planeStep, channels } = raster;
+  const top = Math.floor((raster.height - height) / 2);
+  const left = Math.floor((raster.width - width) / 2);
+  for (let channel = 0; channel < 3; channel++) {
+    // A grey file gives one channel.
+    const source = Math.min(channel, channels - 1) * planeStep;
+    let at = offset + channel * height * width;
+    for (let y = 0; y < height; y++) {
+      let from = source + ((top + y) * raster.width + left) * pixelStep;
+      for (let x = 0; x < width; x++, from += pixelStep) pixels[at++] = data[from] as number;
     }
   }
 }

@@ -1,27 +1,26 @@
-// What a network says of picture files: the five most probable classes of each, with probabilities. Pictures are
-// prepared as those that the network was trained on.
-import { augmentedSize, augmentInto } from '../data/augment.ts';
-import { allocateDataset, type Dataset } from '../data/dataset.ts';
+// What networks say of picture files: the most probable classes of each, with probabilities. Pictures are prepared as
+// those that the network was trained on.
 import { knownDataset, knownDatasets } from '../data/known.ts';
 import { didYouMean, UserError } from '../errors.ts';
-import { markOutput } from '../graph/graph.ts';
-import { softmax } from '../graph/ops/index.ts';
 import { type EngineRequest, resolveEngine } from './engine.ts';
-import { buildModel, type Model, type ModelRequest, openModel, weightsFor, writeWeights } from './model.ts';
-import { decodePicture } from './picture.ts';
-import { type ModelInfo, paddingFor, plainAugmentation } from './preprocessing.ts';
+import { classNamesOf, type Model, type ModelRequest, openModel } from './model.ts';
+import { predict } from './predict.ts';
+import { type PrepareRequest, prepareMember, preprocessingOfFile } from './prepare.ts';
+import { type Preprocessing, paddingFor } from './preprocessing.ts';
 import { topCandidates } from './ranking.ts';
+import { fileSource } from './sources.ts';
 
-export interface ClassifyOptions extends ModelRequest, EngineRequest {
+export interface ClassifyOptions extends ModelRequest, EngineRequest, PrepareRequest {
   /** Picture files: anything that sharp reads. */
   readonly images: readonly string[];
+  /** Networks that answer together with the first: their softmax is averaged. */
+  readonly ensemble?: readonly ModelRequest[];
   /**
    * A known data set whose classes and normalisation hold, for weights files that do not say it themselves.
    */
   readonly data?: string;
   /** Answers per picture; default 5. */
   readonly top?: number;
-  readonly onNote?: (message: string) => void;
 }
 
 export interface Classification {
@@ -38,51 +37,53 @@ export async function classify(options: ClassifyOptions): Promise<Classification
   if (images.length === 0) {
     throw new UserError('No pictures to classify. Name one or more picture files.', { exitCode: 2 });
   }
-  const model = openModel(options);
-  const info = infoOf(model, options.data);
-  const pictures = await decodeAll(images, info);
+  const models = [openModel(options), ...(options.ensemble ?? []).map(openModel)];
+  for (const note of models.flatMap(({ notes }) => notes)) options.onNote?.(note);
+  const asked = models.map((model) => expectations(model, options));
+  const classes = asked[0]?.classes ?? [];
+  const members = models.map((model, i) =>
+    prepareMember(model, asked[i]?.preprocessing as Preprocessing, classes.length, options),
+  );
   const { engine, dtype, notes } = await resolveEngine(options);
   for (const message of notes) options.onNote?.(message);
-  const batch = Math.min(images.length, largestBatch);
-  const classes = info.classes.length;
-  const network = buildModel(model, classes, info.preprocessing, batch);
-  markOutput('probabilities', softmax(network.logits));
-  const weights = weightsFor(model, network);
-  const program = engine.compile(network.graph, { dtype });
-  try {
-    writeWeights(program, weights);
-    const augmentation = plainAugmentation(info.preprocessing);
-    const { height, width } = augmentedSize(info.preprocessing, augmentation);
-    const size = info.preprocessing.channels * height * width;
-    const results: Classification[] = [];
-    for (let first = 0; first < images.length; first += batch) {
-      const input = new Float32Array(batch * size);
-      const count = Math.min(batch, images.length - first);
-      for (let place = 0; place < count; place++) {
-        augmentInto(input, place * size, pictures, first + place, augmentation, 0, 0);
-      }
-      const probabilities = program.run({ images: input }).probabilities as Float32Array;
-      for (let place = 0; place < count; place++) {
-        const found = topCandidates(probabilities, place * classes, classes, top);
-        results.push({
-          file: images[first + place] as string,
-          top: found.map((candidate) => ({
-            class: info.classes[candidate.class] as string,
-            index: candidate.class,
-            probability: candidate.probability,
-          })),
-        });
-      }
-    }
-    return results;
-  } finally {
-    program.dispose();
+  const views = Math.max(...members.map(({ protocol }) => protocol.views));
+  const batch = Math.min(images.length * views, largestBatch);
+  const results: Classification[] = [];
+  for await (const { index, probabilities } of predict(fileSource(images), members, {
+    engine,
+    dtype,
+    batch,
+  })) {
+    results[index] = {
+      file: images[index] as string,
+      top: topCandidates(probabilities, 0, classes.length, top).map((candidate) => ({
+        class: classes[candidate.class] as string,
+        index: candidate.class,
+        probability: candidate.probability,
+      })),
+    };
   }
+  return results;
 }
 
-/** What the file says, or what the named data set says for it. */
-function infoOf(model: Model, data: string | undefined): ModelInfo {
-  if (model.info !== undefined) return model.info;
+/** What a model's answers mean, and how it wants pictures. */
+export interface Expectations {
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+}
+
+/** What the file says, what the named data set says for it, or ImageNet's for a thousand classes. */
+export function expectations(
+  model: Model,
+  options: Pick<ClassifyOptions, 'data' | 'preprocessing' | 'onNote'>,
+): Expectations {
+  const { data } = options;
+  const names = classNamesOf(model);
+  if (model.info !== undefined)
+    return { classes: model.info.classes, preprocessing: model.info.preprocessing };
+  if (data === undefined && names !== undefined) {
+    return { classes: names, preprocessing: preprocessingOfFile(model, options) };
+  }
   if (data === undefined) {
     throw new UserError(
       `${model.path} does not say which classes it tells apart nor how pictures are normalised. ` +
@@ -103,29 +104,7 @@ function infoOf(model: Model, data: string | undefined): ModelInfo {
   const { channels, height, width, mean, std } = known;
   const pad = paddingFor(model.formDescription, known);
   return {
-    network: model.description.name,
-    form: model.form,
     classes: known.classes,
-    dataset: known.name,
     preprocessing: { channels, height, width, pad, normalise: { mean, std } },
   };
-}
-
-async function decodeAll(images: readonly string[], info: ModelInfo): Promise<Dataset> {
-  const { channels, height, width } = info.preprocessing;
-  const pictures = allocateDataset({
-    name: 'pictures',
-    split: 'test',
-    path: '.',
-    length: images.length,
-    channels,
-    height,
-    width,
-    classes: info.classes,
-  });
-  for (const [index, path] of images.entries()) {
-    const bytes = await decodePicture(path, channels, height, width);
-    pictures.pixels.set(bytes, index * bytes.length);
-  }
-  return pictures;
 }

@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const given = () => ({ network: 'lenet', weights, data: shapes, engine, dtype: 'f32', workers: 0 }) as const;
+const given = () => ({ network: 'lenet', weights, data: shapes, engine, dtype: 'f32' }) as const;
 
 describe('evaluate', () => {
   it('learnt what it was taught', () => {
@@ -74,7 +74,6 @@ describe('evaluate', () => {
       split: 'train',
       engine,
       dtype: 'f32',
-      workers: 0,
     });
     expect(result).toMatchObject({ n: 40, network: 'lenet', form: 'article', weights });
   });

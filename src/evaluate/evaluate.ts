@@ -1,44 +1,41 @@
-// The test of a network on a data set: one view per picture, top-1 and top-5 error, by class and as a confusion
-// matrix, exact for any number of pictures. Every result states how it came about.
-
-import type { Dataset, Split } from '../data/dataset.ts';
-import { type OpenOptions, type OpenProgress, openDataset } from '../data/datasets.ts';
-import { createLoader } from '../data/loader.ts';
+// The test of networks on pictures, as ILSVRC does it: crops and scales, their softmax averaged, over several
+// networks too; top-1 and top-5 error, by class and as a confusion matrix, exact for any number of pictures. Every
+// result states how it came about.
+import type { Split } from '../data/dataset.ts';
+import type { OpenOptions, OpenProgress } from '../data/datasets.ts';
 import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Form } from '../nets/network.ts';
 import { version } from '../version.ts';
 import { type EngineRequest, resolveEngine } from './engine.ts';
-import { type Counts, evaluateProgram } from './evaluate-program.ts';
-import { drawConfusion, drawPredictions } from './figures.ts';
-import { buildModel, type Model, type ModelRequest, openModel, weightsFor, writeWeights } from './model.ts';
-import { picturesOf } from './pictures.ts';
-import {
-  checkPictures,
-  normalisationOf,
-  type Preprocessing,
-  paddingFor,
-  plainAugmentation,
-} from './preprocessing.ts';
-import { buildTestStep } from './test-step.ts';
+import { type EvaluationFigures, writeFigures } from './figures.ts';
+import type { Member } from './member.ts';
+import { type Model, type ModelRequest, openModel } from './model.ts';
+import { predict } from './predict.ts';
+import { type PrepareRequest, prepareMember, preprocessingFor } from './prepare.ts';
+import type { Preprocessing } from './preprocessing.ts';
+import { describeProtocol, type Protocol } from './protocol.ts';
+import { writePerPicture } from './report.ts';
+import { createTally } from './tally.ts';
+import { openTestData } from './test-data.ts';
 
-export interface EvaluateOptions extends ModelRequest, EngineRequest {
+export interface EvaluateOptions extends ModelRequest, EngineRequest, PrepareRequest {
+  /** Networks that answer together with the first: their softmax is averaged. */
+  readonly ensemble?: readonly ModelRequest[];
   /** A known data set's name or a folder; default: the set that the weights were trained on. */
   readonly data?: string;
   readonly labels?: 'fine' | 'coarse';
   /** Default 'test'. */
   readonly split?: Split;
-  /** Pictures per run; default 100. */
+  /** Views per run at the network's own size; default 100, for pictures of more than 64x64 px 32. */
   readonly batch?: number;
-  /** Loader threads; default 1. */
-  readonly workers?: number;
   /** Draw these (.png or .svg). */
-  readonly figures?: { readonly confusion?: string; readonly predictions?: string };
+  readonly figures?: EvaluationFigures;
+  /** A table with a line for each picture (.csv or .json). */
+  readonly perPicture?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
   readonly onData?: (progress: OpenProgress) => void;
-  /** Sentences that the user should read. */
-  readonly onNote?: (message: string) => void;
 }
 
 export interface ClassError {
@@ -47,6 +44,18 @@ export interface ClassError {
   readonly n: number;
   /** Percent; null for a class without pictures. */
   readonly top1Error: number | null;
+  readonly top5Error: number | null;
+}
+
+/** What one network of a test is and is shown. */
+export interface MemberProtocol {
+  readonly network: string;
+  readonly form: Form;
+  readonly weights: string;
+  readonly scales: readonly (number | null)[];
+  /** Views of each picture. */
+  readonly views: number;
+  readonly preprocessing: Preprocessing;
 }
 
 /** Errors in percent. */
@@ -71,7 +80,10 @@ export interface Evaluation {
     readonly laurel: string;
     readonly node: string;
     readonly batch: number;
+    /** In words. */
     readonly crops: string;
+    readonly cropping: Protocol['crops'];
+    readonly members: readonly MemberProtocol[];
   };
 }
 
@@ -86,96 +98,107 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   if (request === undefined) {
     throw new UserError('No data to test on. Name a data set or a folder with --data.', { exitCode: 2 });
   }
-  const open: OpenOptions = {
-    labels: options.labels,
-    size: model.info?.preprocessing ?? model.formDescription,
-    signal,
-    onProgress: options.onData,
-  };
-  const dataset = await openDataset(request, split, open);
-  const preprocessing = await preprocessingFor(model, dataset, request, open);
-  const indices = picturesOf(dataset, split);
+  const others = (options.ensemble ?? []).map(openModel);
+  for (const note of [model, ...others].flatMap(({ notes }) => notes)) options.onNote?.(note);
+  const open: OpenOptions = { labels: options.labels, signal, onProgress: options.onData };
+  const data = await openTestData(request, split, model, open);
+  const members: Member[] = [];
+  for (const each of [model, ...others]) {
+    checkClasses(each, data.classes);
+    const base = await preprocessingFor(each, data, { request, open, prepare: options });
+    members.push(prepareMember(each, base, data.classes.length, options));
+  }
   const { engine, dtype, notes } = await resolveEngine(options);
   for (const message of notes) options.onNote?.(message);
-  const batch = Math.min(options.batch ?? 100, indices.length);
-  const classes = dataset.classes.length;
-  const network = buildTestStep(buildModel(model, classes, preprocessing, batch));
-  const weights = weightsFor(model, network);
-  const program = engine.compile(network.graph, { dtype });
-  const loader = createLoader(dataset, {
-    batch,
-    augmentation: plainAugmentation(preprocessing),
-    shuffle: false,
-    indices,
-    lastBatch: 'pad',
-    workers: options.workers,
-  });
-  try {
-    writeWeights(program, weights);
-    const counts = await evaluateProgram(program, loader, { classes, signal, onBatch: options.onProgress });
-    if (counts === undefined) throw signal?.reason;
-    await draw(options, model, dataset, counts);
-    const { n, top1Error, top5Error, loss, seconds, confusion } = counts;
-    return {
-      network: model.description.name,
-      form: model.form,
-      weights: model.path,
-      dataset: dataset.name,
-      split,
-      n,
-      top1Error,
-      top5Error,
-      loss,
-      seconds,
-      perClass: dataset.classes.map((name, label) => classError(name, confusion[label] as number[], label)),
-      confusion,
-      protocol: {
-        dtype,
-        engine: engine.describe(),
-        laurel: version,
-        node: process.version,
-        batch,
-        crops: 'one view per picture: the whole of it',
-      },
-    };
-  } finally {
-    program.dispose();
-    await loader.close();
+  const { source, labels, classes } = data;
+  const batch = Math.min(options.batch ?? defaultBatch(members), viewsOf(members) * source.length);
+  const tally = createTally(classes.length);
+  const start = performance.now();
+  for await (const { index, probabilities } of predict(source, members, { engine, dtype, batch, signal })) {
+    tally.add(index, labels[index] as number, probabilities, 0);
+    options.onProgress?.(tally.n, source.length);
+  }
+  const counts = tally.counts((performance.now() - start) / 1000);
+  const names = members.map((member) => member.model.description.name);
+  await writeFigures(options.figures ?? {}, counts, data, `${names.join(' + ')} on ${data.name}`);
+  if (options.perPicture !== undefined) writePerPicture(options.perPicture, counts.answers, data);
+  const { n, top1Error, top5Error, loss, seconds, confusion } = counts;
+  const { protocol } = members[0] as Member;
+  return {
+    network: names.join(' + '),
+    form: model.form,
+    weights: model.path,
+    dataset: data.name,
+    split,
+    n,
+    top1Error,
+    top5Error,
+    loss,
+    seconds,
+    perClass: classErrors(counts.answers, classes),
+    confusion,
+    protocol: {
+      dtype,
+      engine: engine.describe(),
+      laurel: version,
+      node: process.version,
+      batch,
+      crops: describeProtocol(protocol, members.length),
+      cropping: protocol.crops,
+      members: members.map(memberProtocol),
+    },
+  };
+}
+
+/** Views per run that keep an engine busy and its memory small. */
+export function defaultBatch(members: readonly Member[]): number {
+  return members.every(({ protocol: { crop } }) => crop.height * crop.width <= 64 * 64) ? 100 : 32;
+}
+
+function viewsOf(members: readonly Member[]): number {
+  return Math.max(...members.map(({ protocol }) => protocol.views));
+}
+
+/** Networks that answer together must mean the same by their answers. */
+function checkClasses({ info, path }: Model, classes: readonly string[]): void {
+  if (info === undefined || info.classes.length !== classes.length) return;
+  const place = info.classes.findIndex((name, index) => name !== classes[index]);
+  // Data sets name their classes as they like; only two weights files can contradict each other in an ensemble.
+  if (place >= 0 && info.classes.toSorted().join() === classes.toSorted().join()) {
+    throw new UserError(
+      `${path} has the same classes in another order: its class ${place} is '${info.classes[place]}', ` +
+        `not '${classes[place]}'. Use data and weights that agree.`,
+    );
   }
 }
 
-/** As the weights were trained; for files that do not say it, as a training on this data set would have done. */
-async function preprocessingFor(
-  model: Model,
-  dataset: Dataset,
-  request: string,
-  open: OpenOptions,
-): Promise<Preprocessing> {
-  if (model.info !== undefined) {
-    checkPictures(model.info.preprocessing, dataset);
-    if (model.info.classes.length !== dataset.classes.length) {
-      throw new UserError(
-        `${model.path} has ${model.info.classes.length} classes, but ${dataset.name} has ` +
-          `${dataset.classes.length}. Choose other data or other weights.`,
-      );
-    }
-    return model.info.preprocessing;
+function memberProtocol({ model, preprocessing, protocol }: Member): MemberProtocol {
+  return {
+    network: model.description.name,
+    form: model.form,
+    weights: model.path,
+    scales: protocol.scales.map((scale) => scale ?? null),
+    views: protocol.views,
+    preprocessing,
+  };
+}
+
+function classErrors(
+  answers: readonly { readonly label: number; readonly rank: number }[],
+  classes: readonly string[],
+): ClassError[] {
+  const counted = classes.map(() => ({ n: 0, wrong1: 0, wrong5: 0 }));
+  for (const { label, rank } of answers) {
+    const count = counted[label] as (typeof counted)[number];
+    count.n++;
+    if (rank >= 1) count.wrong1++;
+    if (rank >= 5) count.wrong5++;
   }
-  const { name, channels, height, width } = dataset;
-  const trained = dataset.split === 'train' || dataset.undivided ? dataset : undefined;
-  const pictures = trained ?? (await openDataset(request, 'train', open));
-  const pad = paddingFor(model.formDescription, dataset);
-  return { channels, height, width, pad, normalise: normalisationOf(name, pictures) };
-}
-
-function classError(name: string, row: readonly number[], label: number): ClassError {
-  const n = row.reduce((sum, count) => sum + count, 0);
-  return { class: name, n, top1Error: n === 0 ? null : (100 * (n - (row[label] as number))) / n };
-}
-
-async function draw(options: EvaluateOptions, model: Model, dataset: Dataset, counts: Counts): Promise<void> {
-  const { confusion, predictions } = options.figures ?? {};
-  const title = `${model.description.name} on ${dataset.name}`;
-  if (confusion !== undefined) await drawConfusion(confusion, counts, dataset.classes, title);
-  if (predictions !== undefined) await drawPredictions(predictions, counts.answers, dataset, title);
+  const share = (wrong: number, n: number): number | null => (n === 0 ? null : (100 * wrong) / n);
+  return counted.map(({ n, wrong1, wrong5 }, label) => ({
+    class: classes[label] as string,
+    n,
+    top1Error: share(wrong1, n),
+    top5Error: share(wrong5, n),
+  }));
 }

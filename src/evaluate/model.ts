@@ -3,6 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { augmentedSize } from '../data/augment.ts';
+import { imagenetNames } from '../data/imagenet-classes.ts';
 import type { Program } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { findNetwork } from '../nets/index.ts';
@@ -14,18 +15,25 @@ import {
   formOf,
   type Network,
   type NetworkDescription,
+  type OptionValues,
 } from '../nets/network.ts';
+import { adaptWeights } from '../weights/adapt.ts';
 import { matchWeights } from '../weights/match.ts';
-import { readSafetensors } from '../weights/safetensors.ts';
+import { namingMapFor } from '../weights/naming-maps.ts';
+import { publishedByFile } from '../weights/published.ts';
+import { readWeights } from '../weights/read.ts';
 import type { TensorFile } from '../weights/tensor-file.ts';
+import { imagenetInfo } from './imagenet-info.ts';
 import { decodeModelInfo, type ModelInfo, type Preprocessing, plainAugmentation } from './preprocessing.ts';
 
 export interface ModelRequest {
   /** Default: what the weights file says. */
   readonly network?: string;
   readonly form?: Form;
-  /** A safetensors file, or a run folder (its best checkpoint, else its last). */
+  /** A weights file (safetensors or a PyTorch checkpoint), or a run folder (its best checkpoint, else its last). */
   readonly weights: string;
+  /** The network's own options; default: what the weights file says, else their defaults. */
+  readonly options?: OptionValues;
 }
 
 export interface Model {
@@ -34,17 +42,22 @@ export interface Model {
   readonly formDescription: FormDescription;
   readonly path: string;
   readonly file: TensorFile;
-  /** What the file says about itself; undefined for files of other programs. */
+  /** What the file says about itself, or its published name, or the map of its names; undefined for other files of other programs. */
   readonly info: ModelInfo | undefined;
+  /** The network's own options. */
+  readonly options: OptionValues;
+  /** What was done to make the file fit, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** Reads the weights and finds their network. Throws a UserError: no such file, damaged, or of another network. */
 export function openModel(request: ModelRequest): Model {
   const path = weightsFile(request.weights);
   if (request.network !== undefined) findNetwork(request.network);
-  const file = readSafetensors(path);
-  const info = decodeModelInfo(file.metadata);
-  const name = request.network ?? info?.network;
+  const read = readWeights(path);
+  const published = publishedByFile(path);
+  const info = decodeModelInfo(read.metadata) ?? (published && imagenetInfo(published));
+  const name = request.network ?? info?.network ?? namingMapFor(read)?.network;
   if (name === undefined) {
     throw new UserError(`${path} does not say which network it belongs to. Name the network.`, {
       exitCode: 2,
@@ -65,7 +78,40 @@ export function openModel(request: ModelRequest): Model {
   }
   const description = findNetwork(name);
   const [form, formDescription] = formOf(description, request.form ?? info?.form);
-  return { description, form, formDescription, path, file, info };
+  const options = mergeOptions(path, info?.options, request.options);
+  const { file, map, notes } = adaptWeights(read, description, form, options);
+  const known = info ?? (map === undefined ? undefined : imagenetInfo(map));
+  return { description, form, formDescription, path, file, info: known, options, notes };
+}
+
+/** Options change what a network computes, often without changing a shape: those of the file are not to be denied. */
+function mergeOptions(path: string, stored: OptionValues = {}, given: OptionValues = {}): OptionValues {
+  for (const [name, value] of Object.entries(given)) {
+    const was = stored[name];
+    if (was !== undefined && String(was) !== String(value)) {
+      throw new UserError(
+        `${path} holds weights of a network with ${name}=${was}, not ${value}. Leave the option out.`,
+        { exitCode: 2 },
+      );
+    }
+  }
+  return { ...stored, ...given };
+}
+
+/** How many classes the weights tell apart: what the file says, else the size of its last layer, if it is there. */
+export function outputsOf(model: Model): number | undefined {
+  const { info, description, form, options, file } = model;
+  if (info !== undefined) return info.classes.length;
+  const { source } = buildNetwork(description, { form, options }).logits;
+  const weights = source.kind === 'node' ? source.node.inputs[1]?.source : undefined;
+  const tensor = weights?.kind === 'state' ? file.tensors.get(weights.name) : undefined;
+  return tensor?.shape[0];
+}
+
+/** The names of those classes, where the file says them or their number gives them away: a thousand are ImageNet's. */
+export function classNamesOf(model: Model): readonly string[] | undefined {
+  if (model.info !== undefined) return model.info.classes;
+  return outputsOf(model) === imagenetNames.length ? imagenetNames : undefined;
 }
 
 /** The file that `--weights` means. */
@@ -75,7 +121,7 @@ function weightsFile(path: string): string {
     .map((name) => join(path, 'checkpoints', `${name}.safetensors`))
     .find((candidate) => existsSync(candidate));
   if (found !== undefined) return found;
-  throw new UserError(`${path} is a folder without checkpoints. Give a safetensors file or a run folder.`, {
+  throw new UserError(`${path} is a folder without checkpoints. Give a weights file or a run folder.`, {
     exitCode: 2,
   });
 }
@@ -88,9 +134,10 @@ export function buildModel(
   batch: number,
 ): Network {
   const size = augmentedSize(preprocessing, plainAugmentation(preprocessing));
-  const { form } = model;
-  const options: BuildOptions = { form, classes, channels: preprocessing.channels, ...size, batch };
-  return buildNetwork(model.description, options);
+  const { form, options } = model;
+  const { channels } = preprocessing;
+  const request: BuildOptions = { form, classes, channels, ...size, batch, options };
+  return buildNetwork(model.description, request);
 }
 
 /** The file's weights for a graph with these states; throws a UserError that names what does not fit. */

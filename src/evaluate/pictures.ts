@@ -3,7 +3,7 @@
 import type { Dataset, Split } from '../data/dataset.ts';
 import { holdOut } from '../data/split.ts';
 
-const undividedTestShare = 0.1;
+export const undividedTestShare = 0.1;
 
 /** The positions in `dataset` of the pictures that `split` means. */
 export function picturesOf(dataset: Dataset, split: Split): Uint32Array {

@@ -74,7 +74,26 @@ describe('model info', () => {
     expect(decodeModelInfo(encodeModelInfo(info))).toEqual(info);
   });
 
+  it('keeps what a picture file needs, and the network’s options', () => {
+    const preprocessing: ModelInfo['preprocessing'] = {
+      ...info.preprocessing,
+      resize: 256,
+      interpolation: 'bicubic',
+      range: 255,
+      order: 'BGR',
+    };
+    const full: ModelInfo = { ...info, preprocessing, options: { groups: 1, se: 'pre', lrn: false } };
+    const back = decodeModelInfo(encodeModelInfo(full));
+    expect(back).toEqual(full);
+    expect(Object.keys(decodeModelInfo(encodeModelInfo(info))?.preprocessing ?? {})).toHaveLength(5);
+  });
+
   it.each<Record<string, string>>([
+    { resize: '0.5' },
+    { interpolation: 'cubic' },
+    { range: '256' },
+    { order: 'GBR' },
+    { options: '[[]]' },
     { format: 'pt' },
     { classes: '{}' },
     { classes: 'x' },

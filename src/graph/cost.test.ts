@@ -147,6 +147,22 @@ describe('counts', () => {
     ]);
   });
 
+  it('add up output elements of convolutions, and find the longest way through weighted layers', () => {
+    const graph = createGraph();
+    const x = conv(graph, 'stem', input(graph, 'picture', [1, 2, 12, 12]), 4, 3, { padding: 1 });
+    const long = conv(graph, 'b', conv(graph, 'a', x, 6, 1), 4, 1);
+    // The gate holds two convolutions, but lies beside the way.
+    const gated = multiply(
+      long,
+      sigmoid(conv(graph, 'd', conv(graph, 'c', globalAveragePool(x), 1, 1), 4, 1)),
+    );
+    const w = state(graph, 'fc', [3, 4], 'parameter', initial);
+    markOutput('y', linear(flatten(globalAveragePool(add(gated, x))), w));
+    const { activations, convolutions, linears, depth } = costOf(graph);
+    expect({ convolutions, linears, depth }).toEqual({ convolutions: 5, linears: 1, depth: 4 });
+    expect(activations).toBe(144 * (4 + 6 + 4) + 1 + 4);
+  });
+
   it('names the picture that is missing', () => {
     expect(() => costOf(createGraph(), { picture: 'image' })).toThrow('no input named image');
   });

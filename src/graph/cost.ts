@@ -147,7 +147,9 @@ function pathsInto(node: Node): readonly Value[] {
 }
 
 function viewAfter(node: Node, views: ReadonlyMap<Value, View>, height: number): View | undefined {
-  const seen = pathsInto(node).map((value) => views.get(value)).filter((view) => view !== undefined);
+  const seen = pathsInto(node)
+    .map((value) => views.get(value))
+    .filter((view) => view !== undefined);
   if (seen.length === 0) return undefined;
   const receptiveField = Math.max(...seen.map((view) => view.receptiveField));
   const jump = Math.max(...seen.map((view) => view.jump));

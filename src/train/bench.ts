@@ -8,7 +8,7 @@ import { type Graph, markOutput } from '../graph/graph.ts';
 import { elementCount, type NumericArray } from '../graph/tensor.ts';
 import { findNetwork } from '../nets/index.ts';
 import { dropoutSeedInput } from '../nets/layers.ts';
-import { buildNetwork, type Form, type Network } from '../nets/network.ts';
+import { buildNetwork, type Form, type Network, type OptionValues } from '../nets/network.ts';
 import { version } from '../version.ts';
 import { fast } from './recipes/fast.ts';
 import { buildTrainingStep, labelsInput, learningRateInput } from './step.ts';
@@ -16,6 +16,8 @@ import { buildTrainingStep, labelsInput, learningRateInput } from './step.ts';
 export interface BenchOptions extends EngineRequest {
   readonly form?: Form;
   readonly classes?: number;
+  /** The network's own options; default each one's default. */
+  readonly options?: OptionValues;
   /** Pictures per step; default 128 for training, 1 for inference. */
   readonly batch?: number;
   /** Timed steps; default 10. */
@@ -66,7 +68,13 @@ export async function benchTrain(name: string, options: BenchOptions = {}): Prom
   const batch = options.batch ?? 128;
   const description = findNetwork(name);
   const { form, classes } = options;
-  const network = buildNetwork(description, { form, classes, batch, training: true });
+  const network = buildNetwork(description, {
+    form,
+    classes,
+    batch,
+    training: true,
+    options: options.options,
+  });
   const macs = 3 * macsOf(network.graph);
   buildTrainingStep(network, { optimizer: fast.optimizer });
   return measure('train', network, batch, macs, options);
@@ -76,7 +84,7 @@ export async function benchTrain(name: string, options: BenchOptions = {}): Prom
 export async function benchInfer(name: string, options: BenchOptions = {}): Promise<BenchResult> {
   const batch = options.batch ?? 1;
   const { form, classes } = options;
-  const network = buildNetwork(findNetwork(name), { form, classes, batch });
+  const network = buildNetwork(findNetwork(name), { form, classes, batch, options: options.options });
   markOutput('logits', network.logits);
   return measure('infer', network, batch, macsOf(network.graph), options);
 }

@@ -1,7 +1,7 @@
 // What a training takes, tells while it runs, and gives. The command line draws events; nothing here prints.
 import type { OpenProgress } from '../data/datasets.ts';
 import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
-import type { Form } from '../nets/network.ts';
+import type { Form, OptionValues } from '../nets/network.ts';
 import type { TensorWriter } from './checkpoint.ts';
 import type { RecipeOverrides } from './recipes/recipe.ts';
 
@@ -9,6 +9,8 @@ export interface TrainOptions {
   /** The name of a network, and of one of its forms (default: its first). */
   readonly network: string;
   readonly form?: Form;
+  /** The network's own options; default each one's default. */
+  readonly networkOptions?: OptionValues;
   /** A known data set's name or a folder. May be left out when a run is taken up again. */
   readonly data?: string;
   /** Which labels, where a data set has two kinds (CIFAR-100); default 'fine'. */

@@ -1,11 +1,13 @@
 // What a training will be: options, recipe, stored run, data and engine brought together into the run's config.
 // What can be refused is refused here, before anything is computed, the cheapest reasons first.
 import { resolve } from 'node:path';
+import { augmentedSize } from '../data/augment.ts';
 import type { Engine } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
+import { plainAugmentation } from '../evaluate/preprocessing.ts';
 import { findNetwork } from '../nets/index.ts';
-import { formOf, type NetworkDescription } from '../nets/network.ts';
+import { buildNetwork, formOf, type NetworkDescription } from '../nets/network.ts';
 import { version } from '../version.ts';
 import type { TrainEvent, TrainOptions } from './options.ts';
 import { defaultRecipe, findRecipe } from './recipes/index.ts';
@@ -65,10 +67,19 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
     threads: options.threads,
     dtype: options.dtype ?? stored?.dtype,
   });
+  // Built once for its options: all of them are written down, the defaults too, and wrong ones refused here.
+  const { options: networkOptions } = buildNetwork(description, {
+    form,
+    classes: trainSet.classes.length,
+    channels: data.preprocessing.channels,
+    ...augmentedSize(data.preprocessing, plainAugmentation(data.preprocessing)),
+    options: options.networkOptions ?? stored?.options,
+  });
   const config: RunConfig = {
     format: 'laurel-run-1',
     network: description.name,
     form,
+    options: networkOptions,
     classes: trainSet.classes,
     preprocessing: data.preprocessing,
     data: dataConfig,

@@ -7,7 +7,7 @@ import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
 import { makeFolder, reason, writeFileAtomic } from '../files.ts';
-import type { Form } from '../nets/network.ts';
+import type { Form, OptionValues } from '../nets/network.ts';
 import type { TrainOptions } from './options.ts';
 import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
 import { dependsOnEpochs } from './schedule.ts';
@@ -16,6 +16,8 @@ export interface RunConfig {
   readonly format: 'laurel-run-1';
   readonly network: string;
   readonly form: Form;
+  /** The network's own options; absent in older runs. */
+  readonly options?: OptionValues;
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
   readonly data: {
@@ -121,6 +123,9 @@ export function resumeRecipe(stored: RunConfig, options: TrainOptions): Recipe {
   };
   compare('network', options.network, stored.network);
   compare('form', options.form, stored.form);
+  for (const [name, value] of Object.entries(options.networkOptions ?? {})) {
+    compare(name, String(value), String(stored.options?.[name] ?? 'its default'));
+  }
   compare('labels', options.labels, stored.data.labels);
   compare('recipe', options.recipe, stored.recipe.name);
   compare('seed', options.seed, stored.seed);

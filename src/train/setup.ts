@@ -74,7 +74,7 @@ export async function prepareTraining(options: TrainOptions): Promise<Setup> {
 }
 
 function compileFor({ config, description, engine }: Plan): TrainingPrograms {
-  const { preprocessing, recipe, form, dtype, seed } = config;
+  const { preprocessing, recipe, form, options, dtype, seed } = config;
   const { channels } = preprocessing;
   const size = augmentedSize(preprocessing, plainAugmentation(preprocessing));
   return compilePrograms({
@@ -82,7 +82,7 @@ function compileFor({ config, description, engine }: Plan): TrainingPrograms {
     dtype,
     seed,
     description,
-    build: { form, classes: config.classes.length, channels, ...size, batch: recipe.batch },
+    build: { form, classes: config.classes.length, channels, ...size, batch: recipe.batch, options },
     step: { optimizer: recipe.optimizer, labelSmoothing: recipe.labelSmoothing },
   });
 }

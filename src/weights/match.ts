@@ -53,7 +53,8 @@ export function matchWeights(
   return found;
 }
 
-function isCounter(name: string): boolean {
+/** The batch counter that PyTorch saves with every batch norm. */
+export function isCounter(name: string): boolean {
   return name === 'num_batches_tracked' || name.endsWith('.num_batches_tracked');
 }
 

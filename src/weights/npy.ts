@@ -1,11 +1,10 @@
 // NumPy's .npy: magic, version, length of a header that is a Python dictionary, padding to 64 bytes, then the
 // elements. It is how tensors come in from and go out to any other program (`laurel forward`).
 // Source: numpy.org, "numpy.lib.format", versions 1 (16-bit length), 2 and 3 (32-bit length, UTF-8).
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { UserError } from '../errors.ts';
-import { reason, writeFileAtomic } from '../files.ts';
+import { writeFileAtomic } from '../files.ts';
 import { readExactly, readStored, type StoredType, storedBytes } from './storage.ts';
 import { elementCount, shapeText, type Tensor } from './tensor-file.ts';
+import { BadFile, readFileAs } from './weights-file.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 /** NumPy's own limit on a header. */
@@ -15,50 +14,43 @@ const storedTypes: Readonly<Record<string, StoredType>> = {
   '<f4': 'f32',
   '<f8': 'f64',
   '<f2': 'f16',
+  '|i1': 'i8',
+  '<i2': 'i16',
   '<i4': 'i32',
   '<i8': 'i64',
   '|u1': 'u8',
+  '<u2': 'u16',
+  '<u4': 'u32',
+  '<u8': 'u64',
+  '|b1': 'bool',
 };
 
 /** Reads one array as f32. Throws a UserError when the file is missing, malformed, big endian or in Fortran order. */
 export function readNpy(path: string): Tensor {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
-  }
-  try {
-    return readOpen(file);
-  } catch (error) {
-    const problem = error instanceof BadFile ? error.message : reason(error);
-    throw new UserError(`Cannot read ${path} as a NumPy array: ${problem}`, { cause: error });
-  } finally {
-    closeSync(file);
-  }
+  const { shape, data } = readNpyTyped(path);
+  return { shape, data };
 }
 
-/** A defect of the file, in words that follow "Cannot read X as a NumPy array: ". */
-class BadFile extends Error {}
+/** The same, with the type that the array was stored as. */
+export function readNpyTyped(path: string): Tensor & { readonly type: StoredType } {
+  return readFileAs(path, 'a NumPy array', readOpen);
+}
 
-function readOpen(file: number): Tensor {
-  const stat = fstatSync(file);
-  if (stat.isDirectory()) throw new BadFile('it is a folder, not a file. Check the path.');
-  const { header, dataStart } = readHeader(file, stat.size);
+function readOpen(file: number, size: number): Tensor & { type: StoredType } {
+  const { header, dataStart } = readHeader(file, size);
   const { type, shape } = parseHeader(header);
   const need = elementCount(shape) * storedBytes[type];
-  const have = stat.size - dataStart;
+  const have = size - dataStart;
   if (need !== have) {
     const what = have < need ? 'it is truncated: its' : 'it holds more than one array: its first';
     throw new BadFile(
       `${what} shape ${shapeText(shape)} needs ${need} bytes of data, ${have} are there. Save it again.`,
     );
   }
-  return { shape, data: readStored(file, dataStart, type, elementCount(shape)) };
+  return { shape, type, data: readStored(file, dataStart, type, elementCount(shape)) };
 }
 
 function readHeader(file: number, size: number): { header: string; dataStart: number } {
-  if (size === 0) throw new BadFile('the file is empty. Save it again with numpy.save.');
   const start = Buffer.alloc(12);
   readExactly(file, start.subarray(0, Math.min(12, size)), 0);
   if (!start.subarray(0, 6).equals(magic)) {

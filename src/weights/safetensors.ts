@@ -3,11 +3,10 @@
 // holes. A file is checked completely (type, shape, offsets, length) before a byte of data is read, so a broken
 // or hostile file costs a sentence and no memory.
 // Source: github.com/huggingface/safetensors, section "Format".
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { UserError } from '../errors.ts';
-import { reason, writeFileAtomic } from '../files.ts';
+import { writeFileAtomic } from '../files.ts';
 import { readExactly, readStored, type StoredType, storedBytes } from './storage.ts';
 import { elementCount, shapeText, type Tensor, type TensorFile } from './tensor-file.ts';
+import { BadFile, readFileAs } from './weights-file.ts';
 
 /** The limit that the format's own library sets, against a header that fills the memory. */
 const maxHeaderBytes = 100_000_000;
@@ -17,9 +16,15 @@ const storedTypes: Readonly<Record<string, StoredType>> = {
   F64: 'f64',
   F16: 'f16',
   BF16: 'bf16',
+  I8: 'i8',
+  I16: 'i16',
   I32: 'i32',
   I64: 'i64',
   U8: 'u8',
+  U16: 'u16',
+  U32: 'u32',
+  U64: 'u64',
+  BOOL: 'bool',
 };
 
 type Entry = { name: string; type: StoredType; shape: number[]; begin: number; end: number };
@@ -29,43 +34,24 @@ type Entry = { name: string; type: StoredType; shape: number[]; begin: number; e
  * Throws a UserError that says what is wrong when the file is missing, truncated or malformed.
  */
 export function readSafetensors(path: string): TensorFile {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
-  }
-  try {
-    return readOpen(file);
-  } catch (error) {
-    const problem = error instanceof BadFile ? error.message : reason(error);
-    throw new UserError(`Cannot read ${path} as safetensors: ${problem}`, { cause: error });
-  } finally {
-    closeSync(file);
-  }
+  return readFileAs(path, 'safetensors', readOpen);
 }
 
-/** A defect of the file, in words that follow "Cannot read X as safetensors: ". */
-class BadFile extends Error {}
-
-function readOpen(file: number): TensorFile {
-  const stat = fstatSync(file);
-  if (stat.isDirectory()) throw new BadFile('it is a folder, not a file. Check the path.');
-  const { header, dataStart } = readHeader(file, stat.size);
+function readOpen(file: number, size: number): TensorFile {
+  const { header, dataStart } = readHeader(file, size);
   const metadata = readMetadata(header.__metadata__);
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => checkEntry(name, entry));
-  checkLayout(entries, stat.size - dataStart);
+  checkLayout(entries, size - dataStart);
   const tensors = new Map<string, Tensor>();
   for (const { name, type, shape, begin } of entries) {
     tensors.set(name, { shape, data: readStored(file, dataStart + begin, type, elementCount(shape)) });
   }
-  return { tensors, metadata };
+  return { tensors, metadata, storedTypes: new Map(entries.map(({ name, type }) => [name, type])) };
 }
 
 function readHeader(file: number, size: number): { header: Record<string, unknown>; dataStart: number } {
-  if (size === 0) throw new BadFile('the file is empty. Fetch or save it again.');
   if (size < 8) throw new BadFile(`it has ${size} bytes, too few for a header. Fetch or save it again.`);
   const start = Buffer.alloc(8);
   readExactly(file, start, 0);
@@ -95,7 +81,8 @@ function readHeader(file: number, size: number): { header: Record<string, unknow
 /** What a file that is no safetensors file looks like, when its first bytes tell. */
 function kindOf(start: Uint8Array): string {
   const text = Buffer.from(start).toString('latin1');
-  if (text.startsWith('PK\x03\x04')) return ' It looks like a zip archive or a PyTorch checkpoint.';
+  if (text.startsWith('PK\x03\x04'))
+    return ' It looks like a zip archive or a PyTorch checkpoint: `laurel convert` reads those.';
   if (text.startsWith('\x93NUMPY')) return ' It looks like a NumPy array.';
   if (text.startsWith('version ')) return ' It looks like a Git LFS pointer: fetch the file itself.';
   if (/^\s*</.test(text)) return ' It looks like a web page: fetch the file itself.';

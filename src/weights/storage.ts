@@ -2,9 +2,23 @@
 // final array without a copy; other types pass through a buffer of one megabyte, so that reading a file never
 // needs more than the f32 result and that buffer. Integers beyond 2^24 are rounded, as f32 must.
 import { readSync } from 'node:fs';
+import { BadFile } from './weights-file.ts';
 
 /** The element types that can be read. */
-export type StoredType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i32' | 'i64' | 'u8';
+export type StoredType =
+  | 'f32'
+  | 'f64'
+  | 'f16'
+  | 'bf16'
+  | 'i8'
+  | 'i16'
+  | 'i32'
+  | 'i64'
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'u64'
+  | 'bool';
 
 /** Bytes of one stored element. */
 export const storedBytes: Readonly<Record<StoredType, number>> = {
@@ -12,28 +26,47 @@ export const storedBytes: Readonly<Record<StoredType, number>> = {
   f64: 8,
   f16: 2,
   bf16: 2,
+  i8: 1,
+  i16: 2,
   i32: 4,
   i64: 8,
   u8: 1,
+  u16: 2,
+  u32: 4,
+  u64: 8,
+  bool: 1,
 };
 
 const bufferBytes = 1 << 20;
 
+/** Fills `bytes` from a place in a file or a buffer. */
+export type ReadBytes = (bytes: Uint8Array, position: number) => void;
+
 /**
  * Reads `count` elements of `type` that start at byte `position` of the open file. The caller has checked that
- * they lie inside the file; a file that shrinks meanwhile is an Error.
+ * they lie inside the file; a file that shrinks meanwhile is a BadFile.
  */
 export function readStored(file: number, position: number, type: StoredType, count: number): Float32Array {
+  return readElements((bytes, at) => readExactly(file, bytes, at), position, type, count);
+}
+
+/** The same from any place. */
+export function readElements(
+  read: ReadBytes,
+  position: number,
+  type: StoredType,
+  count: number,
+): Float32Array {
   const result = new Float32Array(count);
   if (type === 'f32') {
-    readExactly(file, new Uint8Array(result.buffer), position);
+    read(new Uint8Array(result.buffer), position);
     return result;
   }
   const size = storedBytes[type];
   const buffer = new Uint8Array(Math.min(bufferBytes, count * size));
   for (let done = 0; done < count; ) {
     const part = Math.min(count - done, Math.floor(buffer.length / size));
-    readExactly(file, buffer.subarray(0, part * size), position + done * size);
+    read(buffer.subarray(0, part * size), position + done * size);
     widen(buffer.buffer, type, result.subarray(done, done + part));
     done += part;
   }
@@ -45,27 +78,49 @@ export function readExactly(file: number, bytes: Uint8Array, position: number): 
   for (let done = 0; done < bytes.length; ) {
     const got = readSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
     if (got === 0) {
-      throw new Error(`the file ends at byte ${position + done}, expected ${position + bytes.length}`);
+      throw new BadFile(`the file ends at byte ${position + done}, expected ${position + bytes.length}`);
     }
     done += got;
   }
 }
 
 /** Converts the first `result.length` elements of `source` to f32. */
-function widen(source: ArrayBuffer, type: Exclude<StoredType, 'f32'>, result: Float32Array): void {
+export function widen(source: ArrayBuffer, type: StoredType, result: Float32Array): void {
   const count = result.length;
   switch (type) {
+    case 'f32':
+      result.set(new Float32Array(source, 0, count));
+      break;
     case 'f64':
       result.set(new Float64Array(source, 0, count));
       break;
     case 'i32':
       result.set(new Int32Array(source, 0, count));
       break;
+    case 'i8':
+      result.set(new Int8Array(source, 0, count));
+      break;
+    case 'i16':
+      result.set(new Int16Array(source, 0, count));
+      break;
     case 'u8':
       result.set(new Uint8Array(source, 0, count));
       break;
+    case 'u16':
+      result.set(new Uint16Array(source, 0, count));
+      break;
+    case 'u32':
+      result.set(new Uint32Array(source, 0, count));
+      break;
+    case 'bool': {
+      const bytes = new Uint8Array(source, 0, count);
+      for (let i = 0; i < count; i++) result[i] = bytes[i] === 0 ? 0 : 1;
+      break;
+    }
+    case 'u64':
     case 'i64': {
-      const values = new BigInt64Array(source, 0, count);
+      const values =
+        type === 'i64' ? new BigInt64Array(source, 0, count) : new BigUint64Array(source, 0, count);
       for (let i = 0; i < count; i++) result[i] = Number(values[i]);
       break;
     }
@@ -78,10 +133,19 @@ function widen(source: ArrayBuffer, type: Exclude<StoredType, 'f32'>, result: Fl
     }
     case 'f16': {
       const halves = new Uint16Array(source, 0, count);
-      for (let i = 0; i < count; i++) result[i] = halfToNumber(halves[i] as number);
+      const values = valuesOfHalves();
+      for (let i = 0; i < count; i++) result[i] = values[halves[i] as number] as number;
       break;
     }
   }
+}
+
+let halfValues: Float32Array | undefined;
+
+/** All 65,536 of them, made once: looking a value up is ten times faster than computing it. */
+function valuesOfHalves(): Float32Array {
+  halfValues ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToNumber(bits));
+  return halfValues;
 }
 
 /** The value of an IEEE 754 half: 1 sign, 5 exponent (bias 15) and 10 fraction bits. */

@@ -1,4 +1,5 @@
 // What every weights format is read into: named f32 tensors in the file's order, and its free-text metadata.
+import type { StoredType } from './storage.ts';
 
 /** A tensor in plain row-major layout; `data.length` is the product of `shape` (1 for a scalar, shape []). */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
@@ -7,6 +8,8 @@ export type Tensor = { readonly shape: readonly number[]; readonly data: Float32
 export type TensorFile = {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What each tensor was stored as, by name, where the file said it. */
+  readonly storedTypes?: ReadonlyMap<string, StoredType>;
 };
 
 /** Number of elements of a shape: 1 for a scalar. */

@@ -7,7 +7,13 @@ Weights are functions of (seed, name), the same on both sides, and everything is
 file holds the results themselves and no library's rounding. Kept for each network: the logits in inference form,
 and of one training step without dropout the loss and a fingerprint of every gradient (sum, sum of absolute values,
 three elements).
+
+The step must be well conditioned, or float32 cannot follow it: where an activation stands within rounding of ReLU's
+kink, or two within rounding of each other below a maximum pool, its gradient jumps. Batch normalisation therefore
+leaves half of the channels mostly open and half half-closed, and the seed is the first for which PyTorch's own float32
+agrees with its float64.
 """
+import copy
 import json
 import math
 import pathlib
@@ -23,7 +29,9 @@ from torch.nn.functional import cross_entropy
 
 from laurel_torch import batch_of, stream_of, uniforms
 
-SEED = 7
+FIRST_SEED = 7
+# How far float32 may be from float64, a tenth of what ours may be.
+CONDITION = 1e-4
 CLASSES = 20
 # Gains keep the activations of chains (6: He's start) and of residual sums (3) at the scale of their input.
 CHAIN = dict(gain=math.sqrt(6), batch=2, size=64)
@@ -42,18 +50,19 @@ def make(name, **arguments):
     return getattr(torchvision.models, name)(num_classes=CLASSES, **arguments)
 
 
-def fill(network, gain):
-    """Overwrites every weight and statistic with a function of (SEED, its name)."""
+def fill(network, gain, seed):
+    """Overwrites every weight and statistic with a function of (seed, its name)."""
     for module_name, module in network.named_modules():
         for kind, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
             if kind == "num_batches_tracked":
                 continue
-            drawn = uniforms(SEED, stream_of(f"{module_name}.{kind}"), tensor.numel())
-            if isinstance(module, nn.BatchNorm2d):
-                centre = 1 if kind in ("weight", "running_var") else 0
-                values = centre + (drawn - 0.5) / 2
-            else:
+            drawn = uniforms(seed, stream_of(f"{module_name}.{kind}"), tensor.numel())
+            if not isinstance(module, nn.BatchNorm2d):
                 values = (2 * drawn - 1) * (gain / math.sqrt(module.weight[0].numel()))
+            elif kind == "bias":
+                values = np.where(drawn < 0.5, -1, 1.5) + drawn
+            else:
+                values = (0 if kind == "running_mean" else 1) + (drawn - 0.5) / 2
             with torch.no_grad():
                 tensor.copy_(torch.from_numpy(values.astype(np.float32)).reshape(tensor.shape))
         if isinstance(module, nn.Dropout):
@@ -70,35 +79,60 @@ def fingerprint(gradient):
     return rounded([flat.sum().item(), flat.abs().sum().item(), *samples], 6)
 
 
-def fixture(name, batch, size, gain, **known):
-    arguments = dict(aux_logits=True, init_weights=False) if name == "googlenet_bn" else {}
-    if name.startswith("vgg"):
-        arguments["init_weights"] = False
-    network = make(known.get("torchvision", name), **arguments)
-    fill(network, gain)
-    network.double()
-    images, labels = batch_of(SEED, 0, batch, (3, size, size), CLASSES)
-    images = images.double()
-    network.eval()
-    with torch.no_grad():
-        logits = network(images)
+def step(network, images, labels):
+    """Loss and gradients' fingerprints of one training step."""
     network.train()
-    # The fixed statistics stay as they are: only this step is looked at.
     output = network(images)
     heads = [output] if isinstance(output, torch.Tensor) else list(output)
     losses = [cross_entropy(head, labels) for head in heads]
     loss = losses[0] + 0.3 * sum(losses[1:])
     loss.backward()
-    gradients = {key: fingerprint(value.grad) for key, value in sorted(network.named_parameters())}
+    return loss.item(), {key: fingerprint(value.grad) for key, value in sorted(network.named_parameters())}
+
+
+def difference(network, exact, single):
+    """The worst difference of two sets of fingerprints, in the measure that the test uses."""
+    worst = 0
+    for key, parameter in network.named_parameters():
+        if abs(exact[key][1]) < 1e-9 * parameter.numel():
+            continue  # A bias ahead of batch normalisation: 0 but for rounding.
+        mean = exact[key][1] / parameter.numel()
+        sums = [abs(a - b) / exact[key][1] for a, b in zip(exact[key][:2], single[key][:2])]
+        samples = [abs(a - b) / max(mean, abs(a)) for a, b in zip(exact[key][2:], single[key][2:])]
+        worst = max(worst, *sums, *samples)
+    return worst
+
+
+def fixture(name, batch, size, gain, torchvision=None):
+    arguments = dict(aux_logits=True, init_weights=False) if name == "googlenet_bn" else {}
+    if name.startswith("vgg"):
+        arguments["init_weights"] = False
+    for seed in range(FIRST_SEED, FIRST_SEED + 20):
+        network = make(torchvision or name, **arguments)
+        fill(network, gain, seed)
+        images, labels = batch_of(seed, 0, batch, (3, size, size), CLASSES)
+        _, single = step(copy.deepcopy(network), images, labels)
+        network.double()
+        images = images.double()
+        network.eval()
+        with torch.no_grad():
+            logits = network(images)
+        loss, gradients = step(network, images, labels)
+        error = difference(network, gradients, single)
+        print(f"{name}, seed {seed}: float32 is within {error:.2g} of float64", flush=True)
+        if error <= CONDITION:
+            break
+    else:
+        raise SystemExit(f"{name}: no seed gives a well-conditioned step.")
     return dict(
         name=name,
-        seed=SEED,
+        seed=seed,
         gain=gain,
         batch=batch,
         size=size,
         classes=CLASSES,
         logits=rounded(logits.flatten().tolist(), 9),
-        loss=loss.item(),
+        loss=loss,
         gradients=gradients,
     )
 
