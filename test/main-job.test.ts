@@ -148,7 +148,7 @@ describe('laurel eval', () => {
     const { code, stdout } = await laurel(args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Top-1 error +\d+\.\d\d %$/m);
-    expect(stdout).toMatch(/^class +pictures +top-1 error$/m);
+    expect(stdout).toMatch(/^class +pictures +top-1 error +top-5 error$/m);
   });
 });
 

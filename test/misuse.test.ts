@@ -9,7 +9,7 @@ const cases: readonly (readonly [args: string, sentence: RegExp])[] = [
   ['summary', /^error: missing required argument 'net'/],
   ['summary lennet', /^error: There is no network named 'lennet'\. Did you mean lenet/],
   ['summary lenet --jsno', /^error: unknown option '--jsno'\. Did you mean --json\?\n$/],
-  ['summary lenet --form cifr', /^error: lenet has no form 'cifr'; its forms are imagenet, article\./],
+  ['summary lenet --form cifr', /^error: lenet has no form 'cifr'; its forms are imagenet, cifar, article\./],
   ['summary resnet18 --form article', /^error: resnet18 has no form 'article'/],
   ['summary lenet --classes many', /'many' is invalid\. Expected a whole number of at least 1\./],
   ['summary lenet --classes 0', /'0' is invalid\. Expected a whole number of at least 1\./],

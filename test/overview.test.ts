@@ -92,6 +92,10 @@ describe('help', () => {
     'compare',
     'diff',
     'draw',
+    'convert',
+    'inspect',
+    'pull',
+    'export',
   ])('laurel %s --help shows an example and --json', async (verb) => {
     const { code, stdout, stderr } = await laurel([verb, '--help']);
     expect(code).toBe(0);

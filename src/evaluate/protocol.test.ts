@@ -9,7 +9,7 @@ const whole: Preprocessing = { channels: 3, height: 32, width: 32, pad: 0, norma
 describe('protocolFor', () => {
   it.each([
     ['1', undefined, [256], 1, /one crop: short side 256, centre 224x224$/],
-    ['10', undefined, [256], 10, /10 crops of 224x224 .* averaged over 10 views$/],
+    ['10', undefined, [256], 10, /10 crops of 224x224.* averaged over 10 views$/],
     ['10', [256, 384], [256, 384], 20, /short side 256, 384, .* averaged over 20 views$/],
     [
       '144',

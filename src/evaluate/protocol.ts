@@ -71,7 +71,7 @@ export function describeProtocol({ crops, scales, crop, views }: Protocol, model
   const at = own ? '' : `short side ${sides}, `;
   const parts: Record<CropName, string> = {
     1: own ? 'one view per picture: the whole of it' : `one view per picture and scale: ${at}centre ${size}`,
-    10: `10 crops of ${size} per scale: ${at}four corners, centre, mirrored`,
+    10: `10 crops of ${size}${scales.length > 1 ? ' per scale' : ''}: ${at}four corners, centre, mirrored`,
     144: `${views} crops of ${size}: ${at}3 squares, each its corners, centre and whole, mirrored`,
     dense: `dense: ${at}the network as a convolution over the whole picture, its class map averaged, mirrored too`,
   };

@@ -4,20 +4,10 @@
 // byte that it keeps counts against a memory budget.
 // Source: CPython, Lib/pickletools.py (the opcodes) and PEP 307, 3154, 574.
 import type { ByteReader } from './byte-reader.ts';
-import { kindName, ofKind, type PickleGlobal, type PickleValue, quoted } from './pickle-values.ts';
-import { BadFile, type Budget } from './weights-file.ts';
+import { containerCost, createMachine, type Machine, type PickleSurroundings } from './pickle-machine.ts';
+import { kindName, ofKind, type PickleValue, quoted } from './pickle-values.ts';
+import { BadFile } from './weights-file.ts';
 
-export interface PickleSurroundings {
-  /** What a name such as "collections.OrderedDict" stands for; undefined refuses it. */
-  readonly global: (name: string) => PickleGlobal | undefined;
-  /** What a persistent id stands for (PyTorch: a storage). */
-  readonly persistent: (id: PickleValue) => PickleValue;
-  readonly budget: Budget;
-}
-
-/** Rough costs in memory, bytes. */
-const valueCost = 24;
-const containerCost = 200;
 const maxLine = 4096;
 const maxLongBytes = 64;
 
@@ -37,62 +27,6 @@ export function readPickle(reader: ByteReader, surroundings: PickleSurroundings)
     }
     operation(machine);
   }
-}
-
-interface Machine {
-  readonly reader: ByteReader;
-  readonly surroundings: PickleSurroundings;
-  readonly memo: Map<number, PickleValue>;
-  push(value: PickleValue, cost?: number): void;
-  pop(): PickleValue;
-  top(): PickleValue;
-  mark(): void;
-  popToMark(): PickleValue[];
-  /** POP of a mark alone is allowed. */
-  discard(): void;
-  fail(problem: string): never;
-}
-
-function createMachine(reader: ByteReader, surroundings: PickleSurroundings): Machine {
-  const stack: PickleValue[] = [];
-  const marks: number[] = [];
-  const fail = (problem: string): never => {
-    throw new BadFile(`its pickle is damaged near byte ${reader.position()}: ${problem}.`);
-  };
-  const top = (): PickleValue => {
-    if (stack.length <= (marks.at(-1) ?? 0)) fail('it takes a value where there is none');
-    return stack[stack.length - 1] as PickleValue;
-  };
-  const pop = (): PickleValue => {
-    const value = top();
-    stack.pop();
-    return value;
-  };
-  return {
-    reader,
-    surroundings,
-    memo: new Map(),
-    push: (value, cost = valueCost) => {
-      surroundings.budget.spend(cost, 'its pickle');
-      stack.push(value);
-    },
-    pop,
-    top,
-    mark: () => {
-      surroundings.budget.spend(valueCost, 'its pickle');
-      marks.push(stack.length);
-    },
-    popToMark: () => {
-      const from = marks.pop() ?? fail('it closes a group that was not opened');
-      surroundings.budget.spend(8 * (stack.length - from), 'its pickle');
-      return stack.splice(from);
-    },
-    discard: () => {
-      if (marks.length > 0 && marks.at(-1) === stack.length) marks.pop();
-      else pop();
-    },
-    fail,
-  };
 }
 
 type Operation = (machine: Machine) => void;

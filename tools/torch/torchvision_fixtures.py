@@ -29,17 +29,18 @@ from torch.nn.functional import cross_entropy
 
 from laurel_torch import batch_of, stream_of, uniforms
 
-FIRST_SEED = 7
-# How far float32 may be from float64, a tenth of what ours may be.
-CONDITION = 1e-4
+# Where the search for a seed begins: the first that it ended with, so that it need not be repeated.
+FIRST_SEEDS = dict(vgg11=8, vgg11_bn=8, vgg13_bn=8, vgg16=8, vgg16_bn=8, vgg19_bn=9)
+# How far float32 may be from float64, a third of what ours may be.
+CONDITION = 3e-4
 CLASSES = 20
 # Gains keep the activations of chains (6: He's start) and of residual sums (3) at the scale of their input.
 CHAIN = dict(gain=math.sqrt(6), batch=2, size=64)
 RESIDUAL = dict(gain=math.sqrt(3), batch=4, size=64)
 NETWORKS = {
-    "alexnet_owt": dict(torchvision="alexnet", **CHAIN),
+    "alexnet_owt": dict(theirs="alexnet", **CHAIN),
     **{f"vgg{depth}{bn}": dict(CHAIN, batch=4 if bn else 2) for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
-    "googlenet_bn": dict(CHAIN, torchvision="googlenet", batch=4, size=96),
+    "googlenet_bn": dict(CHAIN, theirs="googlenet", batch=4, size=96),
     **{f"resnet{depth}": RESIDUAL for depth in (18, 34, 50, 101, 152)},
     "resnext50_32x4d": RESIDUAL,
     "resnext101_32x8d": RESIDUAL,
@@ -103,12 +104,13 @@ def difference(network, exact, single):
     return worst
 
 
-def fixture(name, batch, size, gain, torchvision=None):
+def fixture(name, batch, size, gain, theirs=None):
     arguments = dict(aux_logits=True, init_weights=False) if name == "googlenet_bn" else {}
     if name.startswith("vgg"):
         arguments["init_weights"] = False
-    for seed in range(FIRST_SEED, FIRST_SEED + 20):
-        network = make(torchvision or name, **arguments)
+    first = FIRST_SEEDS.get(name, 7)
+    for seed in range(first, first + 20):
+        network = make(theirs or name, **arguments)
         fill(network, gain, seed)
         images, labels = batch_of(seed, 0, batch, (3, size, size), CLASSES)
         _, single = step(copy.deepcopy(network), images, labels)
@@ -137,6 +139,15 @@ def fixture(name, batch, size, gain, torchvision=None):
     )
 
 
+def write(networks):
+    # A line for each network: readable enough, and a third of the size of indented text.
+    lines = [json.dumps(networks[name], separators=(",", ":")) for name in NETWORKS if name in networks]
+    head = json.dumps(dict(torch=torch.__version__, torchvision=torchvision.__version__))[:-1]
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(head + ', "networks": [\n' + ",\n".join(lines) + "\n]}\n")
+    temporary.replace(target)
+
+
 target = pathlib.Path(__file__).parents[2] / "test/fixtures/torchvision-logits.json"
 networks = {}
 if target.exists():
@@ -144,13 +155,6 @@ if target.exists():
 for name in sys.argv[1:] or NETWORKS:
     start = time.time()
     networks[name] = fixture(name, **NETWORKS[name])
-    print(f"{name}: loss {networks[name]['loss']:.4f}, logits up to {max(map(abs, networks[name]['logits'])):.3g}, "
-          f"{time.time() - start:.0f} s", flush=True)
-versions = dict(torch=torch.__version__, torchvision=torchvision.__version__)
-# A line for each network: readable enough, and a third of the size of indented text.
-lines = [json.dumps(networks[name], separators=(",", ":")) for name in NETWORKS if name in networks]
-head = json.dumps(versions)[:-1]
-temporary = target.with_suffix(".tmp")
-temporary.write_text(head + ', "networks": [\n' + ",\n".join(lines) + "\n]}\n")
-temporary.replace(target)
+    write(networks)
+    print(f"{name}: loss {networks[name]['loss']:.4f}, {time.time() - start:.0f} s", flush=True)
 print(f"{target}: {target.stat().st_size} bytes")
