@@ -100,7 +100,6 @@ ata1-master: type=cdrom, path=$cache/boot.iso, status=inserted
 com1: enabled=1, mode=file, dev=$run/serial
 clock: sync=none
 log: $run/log
-info: action=ignore
 error: action=ignore
 panic: action=fatal
 END
@@ -165,7 +164,7 @@ trap 'kill -KILL "$emulator" 2> /dev/null || true; wait "$emulator" 2> /dev/null
 status=0
 relay < <(timeout "${minutes}m" tail -c +1 -f -s 0.2 --pid="$emulator" "$run/serial" 2> /dev/null) || status=$?
 if [ "$status" = 125 ]; then
-  tail -n 3 "$run/console" >&2
+  tail -n 5 "$run/log" >&2 || cat "$run/console" >&2
   fail "the emulated machine ended, or its $minutes minutes did, before the command."
 fi
 exit "$status"

@@ -59,7 +59,7 @@ prompt 0
 timeout 0
 label linux
   kernel linux
-  append initrd=initrd quiet panic=-1 reboot=t acpi=off noapic nolapic nohz=off idle=halt tsc=reliable nowatchdog mitigations=off nokaslr random.trust_cpu=on clearcpuid=aperfmperf
+  append initrd=initrd console=ttyS0,115200 loglevel=1 panic=-1 reboot=t acpi=off noapic nolapic nohz=off idle=halt tsc=reliable nowatchdog mitigations=off nokaslr random.trust_cpu=on clearcpuid=aperfmperf
 END
 xorriso -as mkisofs -quiet -o "$cache/boot.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
   -boot-info-table iso

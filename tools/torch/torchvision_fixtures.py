@@ -8,12 +8,10 @@ file holds the results themselves and no library's rounding. Kept for each netwo
 and of one training step without dropout the loss and a fingerprint of every gradient (sum, sum of absolute values,
 three elements).
 
-The step must be well conditioned, or float32 cannot follow it: where an activation stands within rounding of ReLU's
-kink, or two within rounding of each other below a maximum pool, its gradient jumps. Batch normalisation therefore
-leaves half of the channels mostly open and half half-closed, and the seed is the first for which PyTorch's own float32
-agrees with its float64.
+A gradient jumps where an activation stands at ReLU's kink or two are equal below a maximum pool, and float32 decides
+such a case by its rounding. Of many noise batches the one is taken that stays farthest from all of them; pictures are
+small, and batch normalisation leaves half of the channels mostly open, so that such a batch exists.
 """
-import copy
 import json
 import math
 import pathlib
@@ -25,22 +23,20 @@ import numpy as np
 import torch
 import torchvision
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn import functional
 
 from laurel_torch import batch_of, stream_of, uniforms
 
-# Where the search for a seed begins: the first that it ended with, so that it need not be repeated.
-FIRST_SEEDS = dict(vgg11=8, vgg11_bn=8, vgg13_bn=8, vgg16=8, vgg16_bn=8, vgg19_bn=9)
-# How far float32 may be from float64, a third of what ours may be.
-CONDITION = 3e-4
+SEED = 7
 CLASSES = 20
+BATCHES = 60
 # Gains keep the activations of chains (6: He's start) and of residual sums (3) at the scale of their input.
-CHAIN = dict(gain=math.sqrt(6), batch=2, size=64)
-RESIDUAL = dict(gain=math.sqrt(3), batch=4, size=64)
+CHAIN = dict(gain=math.sqrt(6), batch=4, size=32)
+RESIDUAL = dict(gain=math.sqrt(3), batch=4, size=32)
 NETWORKS = {
-    "alexnet_owt": dict(theirs="alexnet", **CHAIN),
-    **{f"vgg{depth}{bn}": dict(CHAIN, batch=4 if bn else 2) for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
-    "googlenet_bn": dict(CHAIN, theirs="googlenet", batch=4, size=96),
+    "alexnet_owt": dict(CHAIN, theirs="alexnet", batch=2, size=64),
+    **{f"vgg{depth}{bn}": CHAIN for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
+    "googlenet_bn": dict(CHAIN, theirs="googlenet"),
     **{f"resnet{depth}": RESIDUAL for depth in (18, 34, 50, 101, 152)},
     "resnext50_32x4d": RESIDUAL,
     "resnext101_32x8d": RESIDUAL,
@@ -51,17 +47,17 @@ def make(name, **arguments):
     return getattr(torchvision.models, name)(num_classes=CLASSES, **arguments)
 
 
-def fill(network, gain, seed):
-    """Overwrites every weight and statistic with a function of (seed, its name)."""
+def fill(network, gain):
+    """Overwrites every weight and statistic with a function of (SEED, its name)."""
     for module_name, module in network.named_modules():
         for kind, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
             if kind == "num_batches_tracked":
                 continue
-            drawn = uniforms(seed, stream_of(f"{module_name}.{kind}"), tensor.numel())
+            drawn = uniforms(SEED, stream_of(f"{module_name}.{kind}"), tensor.numel())
             if not isinstance(module, nn.BatchNorm2d):
                 values = (2 * drawn - 1) * (gain / math.sqrt(module.weight[0].numel()))
             elif kind == "bias":
-                values = np.where(drawn < 0.5, -1, 1.5) + drawn
+                values = np.where(drawn < 1 / 16, -0.5, 3) + drawn
             else:
                 values = (0 if kind == "running_mean" else 1) + (drawn - 0.5) / 2
             with torch.no_grad():
@@ -85,52 +81,68 @@ def step(network, images, labels):
     network.train()
     output = network(images)
     heads = [output] if isinstance(output, torch.Tensor) else list(output)
-    losses = [cross_entropy(head, labels) for head in heads]
+    losses = [functional.cross_entropy(head, labels) for head in heads]
     loss = losses[0] + 0.3 * sum(losses[1:])
     loss.backward()
     return loss.item(), {key: fingerprint(value.grad) for key, value in sorted(network.named_parameters())}
 
 
-def difference(network, exact, single):
-    """The worst difference of two sets of fingerprints, in the measure that the test uses."""
-    worst = 0
-    for key, parameter in network.named_parameters():
-        if abs(exact[key][1]) < 1e-9 * parameter.numel():
-            continue  # A bias ahead of batch normalisation: 0 but for rounding.
-        mean = exact[key][1] / parameter.numel()
-        sums = [abs(a - b) / exact[key][1] for a, b in zip(exact[key][:2], single[key][:2])]
-        samples = [abs(a - b) / max(mean, abs(a)) for a, b in zip(exact[key][2:], single[key][2:])]
-        worst = max(worst, *sums, *samples)
-    return worst
+def margin(network, images):
+    """How far the nearest decision of a forward pass is from tipping, relative to the tensor it is made in."""
+    margins = []
+    relu, max_pool2d = functional.relu, functional.max_pool2d
+
+    def watched_relu(x, inplace=False):
+        margins.append((x.abs().min() / x.std()).item())
+        return relu(x, inplace)
+
+    def watched_pool(x, kernel_size, stride, padding, dilation, ceil_mode=False, return_indices=False):
+        far = padding + (stride - 1 if ceil_mode else 0)
+        padded = functional.pad(x, (padding, far, padding, far), value=-math.inf)
+        windows = padded.unfold(2, kernel_size, stride).unfold(3, kernel_size, stride).flatten(4)
+        first, second = windows.topk(2).values.unbind(-1)
+        gaps = (first - second)[(first > 0) & (first > second)]
+        margins.append((gaps.min() / x.std()).item())
+        return max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+    functional.relu, functional.max_pool2d = watched_relu, watched_pool
+    try:
+        with torch.no_grad():
+            network.train()(images)
+    finally:
+        functional.relu, functional.max_pool2d = relu, max_pool2d
+    return min(margins)
 
 
 def fixture(name, batch, size, gain, theirs=None):
     arguments = dict(aux_logits=True, init_weights=False) if name == "googlenet_bn" else {}
     if name.startswith("vgg"):
         arguments["init_weights"] = False
-    first = FIRST_SEEDS.get(name, 7)
-    for seed in range(first, first + 20):
-        network = make(theirs or name, **arguments)
-        fill(network, gain, seed)
-        images, labels = batch_of(seed, 0, batch, (3, size, size), CLASSES)
-        _, single = step(copy.deepcopy(network), images, labels)
-        network.double()
-        images = images.double()
-        network.eval()
-        with torch.no_grad():
-            logits = network(images)
-        loss, gradients = step(network, images, labels)
-        error = difference(network, gradients, single)
-        print(f"{name}, seed {seed}: float32 is within {error:.2g} of float64", flush=True)
-        if error <= CONDITION:
-            break
-    else:
-        raise SystemExit(f"{name}: no seed gives a well-conditioned step.")
+    network = make(theirs or name, **arguments)
+    fill(network, gain)
+    network.double()
+
+    def images_of(number):
+        images, labels = batch_of(SEED, number, batch, (3, size, size), CLASSES)
+        return images.double(), labels
+
+    statistics = {key: value.clone() for key, value in network.named_buffers()}
+    margins = [margin(network, images_of(number)[0]) for number in range(BATCHES)]
+    for key, value in network.named_buffers():
+        value.copy_(statistics[key])
+    number = int(np.argmax(margins))
+    images, labels = images_of(number)
+    network.eval()
+    with torch.no_grad():
+        logits = network(images)
+    loss, gradients = step(network, images, labels)
     return dict(
         name=name,
-        seed=seed,
+        seed=SEED,
         gain=gain,
         batch=batch,
+        number=number,
+        margin=float(f"{margins[number]:.2g}"),
         size=size,
         classes=CLASSES,
         logits=rounded(logits.flatten().tolist(), 9),
@@ -156,5 +168,5 @@ for name in sys.argv[1:] or NETWORKS:
     start = time.time()
     networks[name] = fixture(name, **NETWORKS[name])
     write(networks)
-    print(f"{name}: loss {networks[name]['loss']:.4f}, {time.time() - start:.0f} s", flush=True)
+    print(f"{name}: loss {networks[name]['loss']:.4f}, margin {networks[name]['margin']}, {time.time() - start:.0f} s", flush=True)
 print(f"{target}: {target.stat().st_size} bytes")
