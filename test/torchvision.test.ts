@@ -1,6 +1,6 @@
 // One torchvision network of every family on oneDNN, and those that it computes in seconds on the reference engine.
-// Gradients are compared where float32 can decide: in the bottleneck networks some ReLUs stand so close to 0 that
-// rounding flips them, and a flipped one moves gradients by more than the tolerance.
+// Gradients of the bottleneck networks are not compared: resnet50's and resnext50_32x4d's miss the tolerance of 1e-3
+// (worst 0.11 and 0.006). ReLUs near 0 that rounding flips would explain it, which has not been shown.
 import { describe, it } from 'vitest';
 import type { Engine } from '../src/engines/engine.ts';
 import { tryCreateOneDnnEngine } from '../src/engines/onednn/index.ts';
