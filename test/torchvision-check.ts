@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import type { Engine, Program } from '../src/engines/engine.ts';
 import { gradients } from '../src/graph/autodiff.ts';
-import { constant, createGraph, type Graph, input, markOutput, type Source } from '../src/graph/graph.ts';
+import { constant, createGraph, input, markOutput, type Source } from '../src/graph/graph.ts';
 import { add, crossEntropy, multiply } from '../src/graph/ops/index.ts';
 import { streamOf, uniforms } from '../src/graph/random.ts';
 import { elementCount } from '../src/graph/tensor.ts';
@@ -147,7 +147,11 @@ export function stepErrors(engine: Engine, run: TorchvisionCase): StepErrors {
     for (const [name, expected] of Object.entries(run.gradients)) {
       const gradient = results[name];
       if (gradient === undefined) continue;
-      const error = gradientError(gradient, expected, scaleOf(name, run, graph.states));
+      const error = gradientError(
+        gradient,
+        expected,
+        scaleOf(name, expected, gradient.length, run, graph.states),
+      );
       if (Number.isNaN(error) || error > worst.error) worst = { name, error };
     }
     const ours = new Set(parameters.map(([name]) => name));
@@ -171,16 +175,22 @@ function defaultsOf(name: string) {
   return buildNetwork(findNetwork(name)).options;
 }
 
-/**
- * The mean absolute value that errors of a gradient are measured by. A bias is measured with the weights of its layer:
- * where batch normalisation takes its effect away again, its gradient is 0 but for rounding.
- */
-function scaleOf(name: string, { gradients }: TorchvisionCase, states: Graph['states']): number {
-  const names = [name, name.replace(/bias$/, 'weight')];
-  const means = names.map(
-    (each) => (gradients[each]?.[1] ?? 0) / elementCount(states.get(each)?.shape ?? []),
-  );
-  return Math.max(...means);
+/** The mean absolute value that errors of a gradient are measured by. */
+function scaleOf(
+  name: string,
+  [, absolute = 0]: readonly number[],
+  count: number,
+  run: TorchvisionCase,
+  states: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): number {
+  // Batch normalisation takes a bias before it away again: its gradient is 0 but for rounding, of which the
+  // gradient of the weights beside it gives the measure.
+  const [, place, number] = /^(.*\.)(\d+)\.bias$/.exec(name) ?? [];
+  const isTakenAway = number !== undefined && states.has(`${place}${Number(number) + 1}.running_mean`);
+  if (!isTakenAway) return absolute / count;
+  const weight = name.replace(/bias$/, 'weight');
+  const [, weightAbsolute = 0] = run.gradients[weight] ?? [];
+  return weightAbsolute / elementCount(states.get(weight)?.shape ?? []);
 }
 
 function gradientError(gradient: ArrayLike<number>, expected: readonly number[], scale: number): number {
