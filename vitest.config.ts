@@ -1,14 +1,18 @@
 // Tests stand beside their file (`src/**/x.test.ts`); end-to-end tests stand in `test/`. Those named
-// `x.slow.test.ts` run with `npm run test:slow` alone.
+// `x.slow.test.ts` run with `npm run test:slow` alone. `npm run test:torch` runs those that hold results against
+// PyTorch's, and `x.torch.test.ts`, which let PyTorch compute them again.
 import { defineConfig } from 'vitest/config';
+
+const included: Readonly<Record<string, string[]>> = {
+  slow: ['{src,test,bench,tools}/**/*.slow.test.ts'],
+  torch: ['test/{torchvision,senet,torch-losses}*.test.ts', '{src,test,bench,tools}/**/*.torch.test.ts'],
+};
 
 export default defineConfig(({ mode }) => ({
   test: {
-    include: [
-      mode === 'slow' ? '{src,test,bench,tools}/**/*.slow.test.ts' : '{src,test,bench,tools}/**/*.test.ts',
-    ],
-    exclude: mode === 'slow' ? [] : ['**/*.slow.test.ts'],
-    testTimeout: mode === 'slow' ? 30 * 60_000 : 60_000,
+    include: included[mode] ?? ['{src,test,bench,tools}/**/*.test.ts'],
+    exclude: mode in included ? [] : ['**/*.slow.test.ts', '**/*.torch.test.ts'],
+    testTimeout: mode in included ? 30 * 60_000 : 60_000,
     hookTimeout: 120_000,
     // Idle threads of the native library sleep, so that test files that run side by side do not starve each other.
     env: { OMP_WAIT_POLICY: 'passive' },

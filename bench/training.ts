@@ -3,12 +3,14 @@
 // cannot run here (no PyTorch, no bf16 on this CPU) are left out and said so.
 import { chooseEngine } from '../src/engines/choose.ts';
 import { alternate, type Contender, startContender } from './contender.ts';
+import { measureLoader } from './loader.ts';
+import { type BenchOptions, leftOutList, type Part, table } from './part.ts';
 
 const net = 'resnet18';
 const form = 'cifar';
 const batch = 128;
 
-export interface TrainingRow {
+interface TrainingRow {
   readonly contender: string;
   readonly dtype: 'f32' | 'bf16';
   readonly msPerStep: number;
@@ -17,18 +19,12 @@ export interface TrainingRow {
   readonly facts: Record<string, unknown>;
 }
 
-export interface TrainingComparison {
+interface TrainingComparison {
   readonly rows: readonly TrainingRow[];
   readonly leftOut: readonly string[];
 }
 
-export async function compareTraining(options: {
-  rounds: number;
-  steps: number;
-  python: string;
-  log(line: string): void;
-}): Promise<TrainingComparison> {
-  const { rounds, steps, python, log } = options;
+async function compareTraining({ rounds, steps, python, log }: BenchOptions): Promise<TrainingComparison> {
   const bf16 = chooseEngine('onednn').engine.describe().dtypes.includes('bf16');
   const leftOut: string[] = bf16
     ? []
@@ -67,3 +63,46 @@ export async function compareTraining(options: {
   }
   return { rows, leftOut };
 }
+
+function bestRival(rows: readonly TrainingRow[], dtype: string): TrainingRow | undefined {
+  return rows
+    .filter((row) => row.dtype === dtype && row.contender !== 'Laurel')
+    .sort((a, b) => b.imagesPerSecond - a.imagesPerSecond)[0];
+}
+
+function cells(row: TrainingRow, rows: readonly TrainingRow[]): string[] {
+  const rival = bestRival(rows, row.dtype);
+  const ratio = rival && row.contender === 'Laurel' ? `${(rival.msPerStep / row.msPerStep).toFixed(2)}x` : '';
+  const { library, isa, threads } = row.facts as Record<string, string>;
+  const who = `${row.contender} (${[library, isa, `${threads} threads`].filter(Boolean).join(', ')})`;
+  return [
+    who,
+    row.dtype,
+    row.msPerStep.toFixed(0),
+    row.imagesPerSecond.toFixed(1),
+    ratio,
+    row.peakMiB.toFixed(0),
+  ];
+}
+
+export const training: Part = {
+  name: 'training',
+  async measure(options) {
+    const loaderRate = await measureLoader(5);
+    const { rows, leftOut } = await compareTraining(options);
+    const ours = rows.filter(({ contender }) => contender === 'Laurel');
+    const fastest = Math.max(...ours.map(({ imagesPerSecond }) => imagesPerSecond));
+    const heading = ['who', 'dtype', 'ms/step', 'images/s', 'against the best rival', 'peak memory MiB'];
+    return [
+      'ResNet-18 for 32x32 pictures, batch 128, whole training step:',
+      '',
+      table(
+        heading,
+        rows.map((row) => cells(row, rows)),
+      ),
+      '',
+      `The loader alone (crop, flip, rotation, normalisation; one worker) delivers ${loaderRate.toFixed(0)} ` +
+        `pictures/s, ${(loaderRate / fastest).toFixed(1)} times what the fastest step above eats.${leftOutList(leftOut)}`,
+    ].join('\n');
+  },
+};

@@ -1,5 +1,6 @@
 // The pages of docs/networks: which families each is about, and the parts of it that are computed, which stand
 // between comments (`<!-- counts -->`) and are written by `npm run figures`.
+import { variantName } from '../src/compare/published.ts';
 import { costOf } from '../src/graph/cost.ts';
 import { families } from '../src/nets/index.ts';
 import { buildNetwork, type Form, formNames, type NetworkDescription } from '../src/nets/network.ts';
@@ -81,9 +82,11 @@ function countsTable(nets: readonly NetworkDescription[]): string {
 function publishedTable(nets: readonly NetworkDescription[]): string {
   const groups = new Map<string, string[][]>();
   for (const { name, published = [] } of nets) {
-    for (const { dataset, protocol, top1Error, top5Error, source, form } of published) {
+    for (const { dataset, protocol, options, ...result } of published) {
       const key = `${dataset}: ${protocol}`;
-      const row = [`\`${name}\``, form, percent(top1Error), percent(top5Error), source];
+      const who = `\`${variantName({ net: name, options })}\``;
+      const { form, top1Error, top5Error, source } = result;
+      const row = [who, form, percent(top1Error), percent(top5Error), source];
       groups.set(key, [...(groups.get(key) ?? []), row]);
     }
   }

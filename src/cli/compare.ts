@@ -2,7 +2,7 @@
 // protocol. No engine is loaded unless speeds are to be measured.
 import type { Command } from 'commander';
 import type { Comparison } from '../compare/compare.ts';
-import type { ProtocolGroup } from '../compare/published.ts';
+import { type ProtocolGroup, variantName } from '../compare/published.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
@@ -149,12 +149,12 @@ function wrap(text: string, width: number): string[] {
 
 function publishedText({ dataset, protocol, entries }: ProtocolGroup): string {
   const forms = new Set(entries.map(({ form }) => form));
-  const rows = entries.map(({ net, form, top1Error, top5Error, weights, source }) => [
-    net,
-    ...(forms.size > 1 ? [form] : []),
-    errorText(top1Error),
-    errorText(top5Error),
-    weights === undefined ? `from ${source}` : `weights: ${weights}`,
+  const rows = entries.map((entry) => [
+    variantName(entry),
+    ...(forms.size > 1 ? [entry.form] : []),
+    errorText(entry.top1Error),
+    errorText(entry.top5Error),
+    entry.weights === undefined ? `from ${entry.source}` : `weights: ${entry.weights}`,
   ]);
   const heading = ['network', ...(forms.size > 1 ? ['form'] : []), 'top-1 %', 'top-5 %', ''];
   const align: Align[] = forms.size > 1 ? ['left', 'left', 'right', 'right'] : ['left', 'right', 'right'];

@@ -2,9 +2,10 @@
 // different protocols say nothing about each other. Within one, colours tell whose weights were measured.
 import { UserError } from '../errors.ts';
 import { type Bubble, type BubblePanel, bubbles } from '../figures/bubbles.ts';
-import { type Form, formNames } from '../nets/network.ts';
-import { type ComparedNetwork, compare } from './compare.ts';
-import type { ProtocolGroup, PublishedEntry } from './published.ts';
+import { costOf } from '../graph/cost.ts';
+import { findNetwork } from '../nets/index.ts';
+import { buildNetwork, type Form } from '../nets/network.ts';
+import { type ProtocolGroup, type PublishedEntry, variantName } from './published.ts';
 
 const formWords: Readonly<Record<Form, string>> = {
   imagenet: "the paper's form",
@@ -25,7 +26,7 @@ export async function accuracyFigure(path: string, groups: readonly ProtocolGrou
     title: 'Accuracy against multiply-adds',
     subtitle:
       'The area of a bubble is the number of parameters. Each panel holds results of one protocol; none can be ' +
-      'compared with those of another. * was published for a variation of the network.',
+      'compared with those of another.',
     xLabel: 'multiply-adds for one picture, in G (logarithmic)',
     panels,
     area: {
@@ -35,24 +36,29 @@ export async function accuracyFigure(path: string, groups: readonly ProtocolGrou
   });
 }
 
-/** Counts of every network in every form that has a published result. */
-function costsOf(groups: readonly ProtocolGroup[]): Map<string, ComparedNetwork> {
-  const costs = new Map<string, ComparedNetwork>();
-  for (const form of formNames) {
-    const nets = groups
-      .flatMap(({ entries }) => entries.filter((entry) => entry.form === form))
-      .map(({ net }) => net);
-    if (nets.length === 0) continue;
-    for (const each of compare({ nets, form, batch: 1 }).networks) costs.set(keyOf(each), each);
+/** Parameters and multiply-adds of every variant that has a published result. */
+function costsOf(groups: readonly ProtocolGroup[]): Map<string, Counts> {
+  const costs = new Map<string, Counts>();
+  for (const entry of groups.flatMap(({ entries }) => entries)) {
+    const key = keyOf(entry);
+    if (costs.has(key)) continue;
+    const { form, options } = entry;
+    const { parameters, macs } = costOf(buildNetwork(findNetwork(entry.net), { form, options }).graph);
+    costs.set(key, { parameters, macs });
   }
   return costs;
 }
 
-function keyOf({ net, form }: { net: string; form: Form }): string {
-  return `${net} ${form}`;
+interface Counts {
+  readonly parameters: number;
+  readonly macs: number;
 }
 
-function panelOf(group: ProtocolGroup, costs: ReadonlyMap<string, ComparedNetwork>): BubblePanel {
+function keyOf(entry: PublishedEntry): string {
+  return `${variantName(entry)} ${entry.form}`;
+}
+
+function panelOf(group: ProtocolGroup, costs: ReadonlyMap<string, Counts>): BubblePanel {
   const hasTop1 = group.entries.filter(({ top1Error }) => top1Error !== undefined).length > 1;
   const which = hasTop1 ? 'top1Error' : 'top5Error';
   const list = group.entries.flatMap((entry): Bubble[] => {
@@ -61,10 +67,10 @@ function panelOf(group: ProtocolGroup, costs: ReadonlyMap<string, ComparedNetwor
     if (error === undefined || cost === undefined) return [];
     return [
       {
-        name: `${entry.net}${isVariation(entry) ? '*' : ''}`,
+        name: variantName(entry),
         x: cost.macs / 1e9,
         y: 100 - error,
-        area: cost.params / 1e6,
+        area: cost.parameters / 1e6,
         group: groupName(entry),
       },
     ];
@@ -79,9 +85,4 @@ function panelOf(group: ProtocolGroup, costs: ReadonlyMap<string, ComparedNetwor
 /** `torchvision`, `timm`: whose weights; without any, which form. */
 function groupName({ weights, form }: PublishedEntry): string {
   return weights === undefined ? formWords[form] : `weights: ${weights.replace(/ \(.*/, '')}`;
-}
-
-/** `timm (legacy_seresnet50, stride in the first 1x1)`: the weights are of a network that differs in something. */
-function isVariation({ weights }: PublishedEntry): boolean {
-  return weights !== undefined && (/\(.*,/.test(weights) || weights.startsWith("the authors' weights ("));
 }

@@ -137,13 +137,14 @@ describe('CSV', () => {
 
   it('has every error in a column of its protocol', () => {
     expect(new Set(heading).size).toBe(heading.length);
-    const column = heading.indexOf('top1Error: ILSVRC 2012 validation, 10 crops of 224, one model');
+    const column = heading.indexOf('top1Error: ILSVRC 2012 validation, one model, 10 crops of 224');
     const filled = lines
       .filter((line) => line[column] !== '')
       .map(([name, ...rest]) => [name, rest[column - 1]]);
     expect(filled).toEqual([
       ['alexnet', '40.7'],
       ['zfnet', '38.4'],
+      ['resnet34', '25.03'],
     ]);
   });
 

@@ -6,7 +6,7 @@ import type { PublishedEntry } from './published.ts';
 export function toCsv({ batch, networks, published }: Comparison): string {
   const protocols = published.flatMap(({ dataset, protocol, entries }) => {
     const name = `${dataset}, ${protocol}`;
-    // Two results of one network under one protocol are of different weights: each has columns of its own.
+    // Two results of one network under one protocol are of different options or weights: each has columns of its own.
     const most = Math.max(...[...Map.groupBy(entries, ({ net }) => net).values()].map((list) => list.length));
     return Array.from({ length: most }, (_, index) => ({
       name: index === 0 ? name : `${name} (${index + 1})`,
@@ -19,7 +19,9 @@ export function toCsv({ batch, networks, published }: Comparison): string {
     ...['params', 'macs', 'activations'],
     ...['f32', 'bf16'].map((type) => `trainingBytes, ${type}, batch ${batch}`),
     ...(isMeasured ? ['imagesPerSecond', 'measured with'] : []),
-    ...protocols.flatMap(({ name }) => [`top1Error: ${name}`, `top5Error: ${name}`, `weights: ${name}`]),
+    ...protocols.flatMap(({ name }) =>
+      ['top1Error', 'top5Error', 'options', 'weights'].map((what) => `${what}: ${name}`),
+    ),
   ];
   const rows = networks.map((each) => {
     const { measured } = each;
@@ -33,7 +35,8 @@ export function toCsv({ batch, networks, published }: Comparison): string {
       ...(isMeasured ? [measured?.imagesPerSecond.toFixed(3), how] : []),
       ...protocols.flatMap(({ find }) => {
         const entry = find(each.net);
-        return [entry?.top1Error, entry?.top5Error, entry && (entry.weights ?? entry.source)];
+        const options = entry?.options && JSON.stringify(entry.options);
+        return [entry?.top1Error, entry?.top5Error, options, entry && (entry.weights ?? entry.source)];
       }),
     ];
   });

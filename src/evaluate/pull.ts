@@ -65,7 +65,12 @@ export async function pullWeights(network: string, options: PullOptions = {}): P
   const original = join(dirname(path), published.file);
   await download(url, original, { ...rest, sha256Prefix: published.sha256Prefix });
   const description = findNetwork(network);
-  const { file, notes } = fitWeights(readWeights(original), description, { form: published.form }, original);
+  const { file, notes } = fitWeights(
+    readWeights(original),
+    description,
+    { form: published.form, options: published.options },
+    original,
+  );
   for (const note of notes) onNote?.(note);
   const metadata = {
     ...encodeModelInfo(imagenetInfo(published)),

@@ -183,10 +183,11 @@ function drawPanel(panel: BubblePanel, box: Box, options: BubbleOptions, groups:
   return body + drawNames(panel.bubbles, places, radii, frame);
 }
 
-/** Ticks as `logAxis` has them, but from the smallest value to the largest. */
+/** Ticks as `logAxis` has them, or round ones where the values are too close, from the smallest value to the largest. */
 function tightLogAxis(values: readonly number[], from: number, to: number): Pick<Axis, 'ticks' | 'place'> {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const { ticks } = logAxis(low, high, from, to);
+  const decades = logAxis(low, high, from, to).ticks.filter(({ value }) => value >= low && value <= high);
+  const ticks = decades.length > 1 ? decades : linearAxis(low, high, from, to, { ticks: 3 }).ticks;
   const place = (value: number): number =>
     high > low ? from + (Math.log(value / low) / Math.log(high / low)) * (to - from) : (from + to) / 2;
   return { ticks, place };

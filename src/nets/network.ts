@@ -55,8 +55,12 @@ export interface FormDescription {
 export interface PublishedResult {
   readonly form: Form;
   readonly dataset: string;
-  /** How it was measured: crops, scales, single model or not, whose weights. */
+  /** How it was measured: models, crops, scales; the same words for the same protocol, whoever measured it. */
   readonly protocol: string;
+  /** Whose weights, where it is not those of the source's own training. */
+  readonly weights?: string;
+  /** The network's options with which it was measured, where they are not the defaults. */
+  readonly options?: OptionValues;
   /** Percent. */
   readonly top1Error?: number;
   readonly top5Error?: number;

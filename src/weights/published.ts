@@ -2,6 +2,7 @@
 // in the first digits of its SHA-256, which is what it is verified by.
 // Sources: torchvision 0.14, models/*.py (the weights enumerations); timm, models/senet.py and models/resnet.py.
 import { basename } from 'node:path';
+import type { OptionValues } from '../nets/network.ts';
 import type { WeightsPreprocessing } from './naming-maps.ts';
 
 export interface PublishedWeights {
@@ -14,6 +15,8 @@ export interface PublishedWeights {
   /** The first hexadecimal digits of the file's SHA-256. */
   readonly sha256Prefix: string;
   readonly preprocessing: WeightsPreprocessing;
+  /** The network's options that they were trained with, where they are not the defaults. */
+  readonly options?: OptionValues;
 }
 
 /** torchvision's ImageClassification(crop_size=224). */
@@ -88,9 +91,12 @@ export const publishedWeights: readonly PublishedWeights[] = [
     interpolation: 'bicubic',
   }),
   ofTimm('seresnet34', 'legacy_seresnet34', 'v0.1-weights/seresnet34-a4004e63.pth'),
-  ofTimm('seresnet50', 'legacy_seresnet50', 'v0.1-cadene/se_resnet50-ce0d4300.pth'),
-  ofTimm('seresnet101', 'legacy_seresnet101', 'v0.1-cadene/se_resnet101-7e38fcc6.pth'),
-  ofTimm('seresnet152', 'legacy_seresnet152', 'v0.1-cadene/se_resnet152-d17c99b7.pth'),
+  // The stride of these bottlenecks stands in the first 1x1, the paper's place.
+  ...[
+    ofTimm('seresnet50', 'legacy_seresnet50', 'v0.1-cadene/se_resnet50-ce0d4300.pth'),
+    ofTimm('seresnet101', 'legacy_seresnet101', 'v0.1-cadene/se_resnet101-7e38fcc6.pth'),
+    ofTimm('seresnet152', 'legacy_seresnet152', 'v0.1-cadene/se_resnet152-d17c99b7.pth'),
+  ].map((weights) => ({ ...weights, options: { stride: '1x1' } })),
   ofTimm(
     'seresnext50_32x4d',
     'legacy_seresnext50_32x4d',

@@ -6,11 +6,15 @@ import argparse
 import collections
 import json
 import pathlib
+import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import torch
 from torch import nn
 
-FOLDER = pathlib.Path(__file__).parents[2] / "test/fixtures/checkpoints"
+from laurel_torch import fixtures
+
+FOLDER = fixtures() / "checkpoints"
 
 
 def numbers(*shape):

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import torch
 from torch import nn
 
-from laurel_torch import batch_of, build
+from laurel_torch import batch_of, build, fixtures
 
 RUNS = [
     dict(network="lenet", form="imagenet", classes=10, batch=32, lr=0.2),
@@ -42,6 +42,6 @@ def losses(run):
 
 
 runs = [{**SHARED, **run, "losses": list(losses({**SHARED, **run}))} for run in RUNS]
-target = pathlib.Path(__file__).parents[2] / "test/fixtures/torch-losses.json"
+target = fixtures() / "torch-losses.json"
 target.write_text(json.dumps({"torch": torch.__version__, "runs": runs}, indent=2) + "\n")
 print(f"{target}: {[round(run['losses'][-1], 4) for run in runs]}")

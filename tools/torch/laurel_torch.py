@@ -4,10 +4,17 @@ Used by fixtures.py (what our results are tested against) and by the benchmarks 
 against). Random numbers are those of src/graph/random.ts, so that both sides begin with the same bits.
 """
 import math
+import os
+import pathlib
 
 import numpy as np
 import torch
 from torch import nn
+
+
+def fixtures():
+    """The folder that fixtures are written to: the project's own, or $LAUREL_FIXTURES (npm run test:torch compares)."""
+    return pathlib.Path(os.environ.get("LAUREL_FIXTURES", pathlib.Path(__file__).parents[2] / "test/fixtures"))
 
 
 def _mix(word):

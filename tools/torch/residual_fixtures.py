@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from laurel_torch import stream_of, uniforms
+from laurel_torch import fixtures, stream_of, uniforms
 
 SEED = 5
 CLASSES = 10
@@ -314,7 +314,7 @@ def case(name, form, options, size, make):
 
 
 cases = [case(*each) for each in CASES]
-target = pathlib.Path(__file__).parents[2] / "test/fixtures/senet-logits.json"
+target = fixtures() / "senet-logits.json"
 result = {"torch": torch.__version__, "seed": SEED, "classes": CLASSES, "cases": cases}
 lines = json.dumps(result, indent=1).replace("\n    ", " ").replace("\n   ", " ")
 target.write_text(lines + "\n")

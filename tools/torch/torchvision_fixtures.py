@@ -25,7 +25,7 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from laurel_torch import batch_of, stream_of, uniforms
+from laurel_torch import batch_of, fixtures, stream_of, uniforms
 
 SEED = 7
 CLASSES = 20
@@ -162,7 +162,7 @@ def write(networks):
     temporary.replace(target)
 
 
-target = pathlib.Path(__file__).parents[2] / "test/fixtures/torchvision-logits.json"
+target = fixtures() / "torchvision-logits.json"
 networks = {}
 if target.exists():
     networks = {known["name"]: known for known in json.loads(target.read_text())["networks"]}

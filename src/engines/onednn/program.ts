@@ -90,9 +90,13 @@ export function compileProgram(
   for (const { tensor, data } of lowered.constants) arrayOf(tensor).set(data);
 
   const access = createStateAccess(graph, natives, lowered.states, addressOf, library);
-  for (const [name, { shape, source }] of graph.states) {
+  // Random numbers are drawn when they are first needed: weights that are read from a file replace them before.
+  const unstarted = new Set(graph.states.keys());
+  const start = (name: string): void => {
+    const { shape, source } = graph.states.get(name) as Value;
     if (source.kind === 'state') access.write(name, initialValues(name, shape, source.initial, seed));
-  }
+    unstarted.delete(name);
+  };
 
   const milliseconds = new Float64Array(steps.length);
   const compileMs = performance.now() - began;
@@ -108,6 +112,7 @@ export function compileProgram(
     run(feeds = {}) {
       alive();
       checkFeeds(graph, feeds);
+      for (const name of unstarted) start(name);
       for (const [name, array] of inputArrays) array.set(feeds[name] as NumericArray);
       if (prologueIsStale) for (const step of prologue) step();
       prologueIsStale = false;
@@ -118,11 +123,13 @@ export function compileProgram(
     },
     read(name) {
       alive();
+      if (unstarted.has(name)) start(name);
       return access.read(name);
     },
     write(name, values) {
       alive();
       access.write(name, values);
+      unstarted.delete(name);
       prologueIsStale = true;
     },
     report: (): ProgramReport => ({

@@ -12,7 +12,7 @@ import { flatten } from '../../graph/ops/index.ts';
 import { ablations, eightLayers } from '../eight-layers.ts';
 import type { Layers, Start } from '../layers.ts';
 import type { Family, FormDescription, NetworkDescription, OptionValues } from '../network.ts';
-import { centreCropAccuracy } from '../published.ts';
+import { centreCropAccuracy, tenCrops } from '../published.ts';
 import { conv, dropout, linear, maxPool, rectify, sequential } from '../sequential.ts';
 
 const options: FormDescription['options'] = {
@@ -117,12 +117,6 @@ function alexnetOwt(x: Value, net: Layers, classes: number): Value {
   ]);
 }
 
-const tenCrops = {
-  form: 'imagenet',
-  dataset: 'ILSVRC 2012 validation',
-  protocol: '10 crops of 224, one model',
-} as const;
-
 export const alexnet: NetworkDescription = {
   name: 'alexnet',
   year: 2012,
@@ -172,7 +166,16 @@ export const alexnet: NetworkDescription = {
       ],
     },
   },
-  published: [{ ...tenCrops, top1Error: 40.7, top5Error: 18.2, source: 'the paper, table 2' }],
+  published: [
+    {
+      form: 'imagenet',
+      dataset: 'ILSVRC 2012 validation',
+      protocol: tenCrops,
+      top1Error: 40.7,
+      top5Error: 18.2,
+      source: 'the paper, table 2',
+    },
+  ],
 };
 
 export const alexnetOneWeirdTrick: NetworkDescription = {

@@ -208,7 +208,7 @@ const imagenet = { channels: 3, height: 224, width: 224, classes: 1000 } as cons
 const crops = (count: string, top5Error: number) => ({
   form: 'imagenet' as const,
   dataset: 'ILSVRC 2014 validation',
-  protocol: `${count} of 224, one model`,
+  protocol: `one model, ${count} of 224`,
   top5Error,
   source: 'the paper, table 3',
 });

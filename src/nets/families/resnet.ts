@@ -4,7 +4,7 @@
 // The bottleneck's stride stands in its 3x3 convolution, where torchvision's weights and the article have it
 // ("v1.5"); the paper's place is the first 1x1: `--set stride=1x1`.
 import type { Family, FormDescription, NetworkDescription, OptionValues } from '../network.ts';
-import { centreCropAccuracy, cifar100Result } from '../published.ts';
+import { centreCrop, centreCropAccuracy, cifar100Result, tenCrops } from '../published.ts';
 import {
   type Branch,
   basic,
@@ -119,13 +119,14 @@ function resnet(row: Row): NetworkDescription {
 }
 
 /** Table 3 of the paper. */
-const tenCrops = (option: Shortcut, top1Error: number, top5Error: number) => ({
+const tableThree = (shortcut: Shortcut, top1Error: number, top5Error: number) => ({
   form: 'imagenet' as const,
   dataset: 'ILSVRC 2012 validation',
-  protocol: `one model, 10 crops, shortcut ${option}`,
+  protocol: tenCrops,
+  ...(shortcut !== 'B' && { options: { shortcut } }),
   top1Error,
   top5Error,
-  source: `${paper}, table 3`,
+  source: 'the paper, table 3',
 });
 
 export const resnet18 = resnet({
@@ -141,9 +142,9 @@ export const resnet34 = resnet({
   blocks: [3, 4, 6, 3],
   published: [
     centreCropAccuracy('torchvision', 73.314, 91.42),
-    tenCrops('A', 25.03, 7.76),
-    tenCrops('B', 24.52, 7.46),
-    tenCrops('C', 24.19, 7.4),
+    tableThree('A', 25.03, 7.76),
+    tableThree('B', 24.52, 7.46),
+    tableThree('C', 24.19, 7.4),
     cifar100Result('cifar', 23.24, 6.63),
   ],
 });
@@ -157,7 +158,9 @@ export const resnet50 = resnet({
     {
       form: 'imagenet',
       dataset: 'ILSVRC 2012 validation',
-      protocol: "one model, centre crop 224 of 256, the authors' weights (stride in the first 1x1)",
+      protocol: centreCrop,
+      weights: "the paper's authors",
+      options: { stride: '1x1' },
       top1Error: 24.7,
       top5Error: 7.8,
       source: 'github KaimingHe/deep-residual-networks',

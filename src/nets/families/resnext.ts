@@ -210,7 +210,12 @@ export default {
       blocks: hundredOne,
       cardinality: 64,
       width: 4,
-      published: [centreCropAccuracy('torchvision', 83.246, 96.454, 'centre crop 224 of 232')],
+      published: [
+        {
+          ...centreCropAccuracy('torchvision', 83.246, 96.454),
+          protocol: 'one model, centre crop 224 of 232',
+        },
+      ],
     }),
     cifar({
       name: 'resnext50',

@@ -213,9 +213,9 @@ function seresnext(layers: number, blocks: readonly number[], published: Network
 }
 
 /** The authors' weights, measured by timm. */
-const legacy = (name: string, top1: number, top5: number, note = '') =>
-  centreCropAccuracy(`timm (legacy_${name}${note})`, top1, top5);
-const paperStride = ', stride in the first 1x1';
+const legacy = (name: string, top1: number, top5: number, options?: OptionValues) =>
+  centreCropAccuracy(`timm (legacy_${name})`, top1, top5, options);
+const paperStride = { stride: '1x1' };
 
 export default {
   name: 'SENet',

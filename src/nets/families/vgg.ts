@@ -181,7 +181,7 @@ function vggBn(
 const dense = (scales: string, top1Error: number, top5Error: number, where: string): PublishedResult => ({
   form: 'imagenet',
   dataset: 'ILSVRC 2012 validation',
-  protocol: `dense, with the mirror image, one model, ${scales}`,
+  protocol: `one model, dense, with the mirror image, ${scales}`,
   top1Error,
   top5Error,
   source: `the paper, ${where}`,

@@ -9,6 +9,7 @@ import type { Value } from '../../graph/graph.ts';
 import { ablations, eightLayers } from '../eight-layers.ts';
 import type { Layers, Start } from '../layers.ts';
 import type { Family, FormDescription, NetworkDescription, OptionValues } from '../network.ts';
+import { tenCrops } from '../published.ts';
 
 const options: FormDescription['options'] = {
   ...ablations,
@@ -57,10 +58,11 @@ function zfnetCifar(x: Value, net: Layers, classes: number, chosen: OptionValues
   return upperLayers(h, classes, layers, chosen.wide as boolean);
 }
 
-const tableThree = (what: string, top1Error: number, top5Error: number) => ({
+const tableThree = (top1Error: number, top5Error: number, options?: OptionValues) => ({
   form: 'imagenet' as const,
   dataset: 'ILSVRC 2012 validation',
-  protocol: `10 crops of 224, one model${what}`,
+  protocol: tenCrops,
+  ...(options !== undefined && { options }),
   top1Error,
   top5Error,
   source: 'the paper, table 3',
@@ -95,11 +97,11 @@ export const zfnet: NetworkDescription = {
     },
   },
   published: [
-    tableThree('', 38.4, 16.5),
-    tableThree(', fc=2048', 40.2, 17.6),
-    tableThree(', fc=8192', 38.8, 17.0),
-    tableThree(', wide=true', 37.5, 16.0),
-    tableThree(', wide=true fc=8192', 38.3, 16.9),
+    tableThree(38.4, 16.5),
+    tableThree(40.2, 17.6, { fc: 2048 }),
+    tableThree(38.8, 17.0, { fc: 8192 }),
+    tableThree(37.5, 16.0, { wide: true }),
+    tableThree(38.3, 16.9, { wide: true, fc: 8192 }),
   ],
 };
 
