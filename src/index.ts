@@ -1,14 +1,24 @@
 // Laurel as a library: everything in `core.ts`, and what needs Node: the native engine, data, weights, training,
 // evaluation. The command line is built on nothing else.
+
+export { accuracyFigure } from './compare/accuracy-figure.ts';
+export { type CompareOptions, type Comparison, compare, measureSpeeds } from './compare/compare.ts';
+export { diffNetworks, type NetworkDiff } from './compare/diff.ts';
+export { type ProtocolGroup, type PublishedEntry, publishedByProtocol } from './compare/published.ts';
 export * from './core.ts';
 export type { Augmentation, Normalisation } from './data/augment.ts';
 export type { Dataset, Split } from './data/dataset.ts';
 export { findDataset, knownDatasets, type OpenOptions, openDataset } from './data/datasets.ts';
 export { type Batch, createLoader, type Loader, type LoaderOptions } from './data/loader.ts';
+export { type Diagram, diagramOf } from './diagram/diagram.ts';
+export { diagramFigure } from './diagram/figure.ts';
+export { diagramPage } from './diagram/page.ts';
 export { type Choice, chooseDtype, chooseEngine } from './engines/choose.ts';
 export { type Classification, type ClassifyOptions, classify } from './evaluate/classify.ts';
-export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate/evaluate.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, type MemberProtocol } from './evaluate/evaluate.ts';
 export { type ExportOptions, type ExportResult, exportOnnx } from './evaluate/export-onnx.ts';
+export type { PreprocessingOverrides } from './evaluate/overrides.ts';
+export type { Preprocessing } from './evaluate/preprocessing.ts';
 export { type Pulled, type PullOptions, pullWeights } from './evaluate/pull.ts';
 export { families, findNetwork, networks } from './nets/index.ts';
 export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
