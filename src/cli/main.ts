@@ -14,6 +14,7 @@ import { addExport } from './export.ts';
 import { addForward } from './forward.ts';
 import { addInspect } from './inspect.ts';
 import { addNets } from './nets.ts';
+import { nameNetworkOptions } from './network-options.ts';
 import { addPull } from './pull.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
@@ -71,7 +72,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const program = createProgram();
   const verbs = program.commands.map((command) => command.name());
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(await nameNetworkOptions(program, args), { from: 'user' });
   } catch (error) {
     process.exitCode = explainFailure(error, verbs);
   }
