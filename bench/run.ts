@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/files.ts';
 import { coldStart } from './cold.ts';
 import { describeMachine } from './machine.ts';
+import { occlusion } from './occlusion.ts';
 import type { Part } from './part.ts';
+import { projection } from './projection.ts';
 import { training } from './training.ts';
 
-const parts: readonly Part[] = [training, coldStart];
+const parts: readonly Part[] = [training, coldStart, projection, occlusion];
 const page = 'docs/performance.md';
 
 const { values, positionals } = parseArgs({

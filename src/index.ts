@@ -20,6 +20,29 @@ export { type ExportOptions, type ExportResult, exportOnnx } from './evaluate/ex
 export type { PreprocessingOverrides } from './evaluate/overrides.ts';
 export type { Preprocessing } from './evaluate/preprocessing.ts';
 export { type Pulled, type PullOptions, pullWeights } from './evaluate/pull.ts';
+export {
+  type Correspondence,
+  type CorrespondenceRequest,
+  measureCorrespondence,
+} from './explain/correspondence.ts';
+export {
+  type Deconvolution,
+  type DeconvRequest,
+  deconvolve,
+  writeDeconvolution,
+} from './explain/deconvnet.ts';
+export { type Invariance, type InvarianceRequest, measureInvariance } from './explain/invariance.ts';
+export { findLayer, type Layer, layerPaths, receptiveBox } from './explain/layer.ts';
+export { type Occlusion, type OcclusionRequest, occlude } from './explain/occlusion.ts';
+export {
+  createProjector,
+  type Projection,
+  type Projector,
+  type ProjectorOptions,
+  type Rule,
+} from './explain/project.ts';
+export { checkSanity, type SanityCheck } from './explain/sanity.ts';
+export { type OpenSubject, openSubject, type SubjectRequest } from './explain/subject.ts';
 export { families, findNetwork, networks } from './nets/index.ts';
 export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
 export type { EpochRecord, TrainEvent, TrainOptions, TrainResult } from './train/options.ts';

@@ -1,5 +1,5 @@
-// `npm run figures`: draws the figures of the docs and fills in what the pages of docs/networks compute. Everything
-// follows from the networks alone, so that a second run changes nothing.
+// `npm run figures`: draws the figures of the docs and fills in what the pages of docs/networks compute. These follow
+// from the networks alone, so that a second run changes nothing; the pictures of what trained networks see follow.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -10,6 +10,7 @@ import { diagramFigure } from '../src/diagram/figure.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { findNetwork, networks } from '../src/nets/index.ts';
 import { type BuildOptions, buildNetwork } from '../src/nets/network.ts';
+import { lookingInsideFigures } from './looking-inside-figures.ts';
 import { fillPage, pages } from './network-pages.ts';
 
 const docs = fileURLToPath(new URL('../docs', import.meta.url));
@@ -38,6 +39,7 @@ for (const page of Object.keys(pages)) {
   const path = `${docs}/networks/${page}.md`;
   writeFileAtomic(path, fillPage(page, readFileSync(path, 'utf8')));
 }
+await lookingInsideFigures();
 
 /** Line drawings need few colours. */
 async function shrink(file: string): Promise<void> {

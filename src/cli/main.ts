@@ -19,6 +19,7 @@ import { addPull } from './pull.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
 import { explainFailure } from './verb.ts';
+import { addViz } from './viz.ts';
 
 const start = `
 Each command takes --help, with its options and examples, and --json. To begin with:
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   addCompare(program);
   addDiff(program);
   addDraw(program);
+  addViz(program);
   return program;
 }
 

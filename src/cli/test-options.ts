@@ -1,5 +1,5 @@
-// The options that `eval` and `classify` share: how pictures are prepared and shown, and which networks answer
-// together.
+// The options that `eval` and `classify` share: how pictures are prepared (that part is also for `viz`) and shown, and
+// which networks answer together.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CropName } from '../evaluate/crops.ts';
 import type { ModelRequest } from '../evaluate/model.ts';
@@ -7,11 +7,8 @@ import type { PreprocessingOverrides } from '../evaluate/overrides.ts';
 import type { PrepareRequest } from '../evaluate/prepare.ts';
 import { numberList, oneOf, wholeNumber } from './options.ts';
 
-/** Values under commander's names. */
-export interface TestFlags {
-  ensemble?: ModelRequest[];
-  crops?: CropName;
-  scales?: number[];
+/** How pictures are prepared, where that is not as the weights say; values under commander's names. */
+export interface PreparationFlags {
   mean?: number[];
   std?: number[];
   resize?: number;
@@ -21,9 +18,20 @@ export interface TestFlags {
   channelOrder?: 'RGB' | 'BGR';
 }
 
-export function addTestFlags(command: Command): Command {
-  const valued = <T>(flags: string, description: string, parse: (text: string, before: T) => T): Command =>
+export interface TestFlags extends PreparationFlags {
+  ensemble?: ModelRequest[];
+  crops?: CropName;
+  scales?: number[];
+}
+
+type Parser<T> = (text: string, before: T) => T;
+const valuedFor =
+  (command: Command) =>
+  <T>(flags: string, description: string, parse: Parser<T>): Command =>
     command.addOption(new Option(flags, description).argParser(parse));
+
+export function addTestFlags(command: Command): Command {
+  const valued = valuedFor(command);
   valued('--crops <protocol>', '1 (default), 10, 144 or dense', oneOf('1', '10', '144', 'dense'));
   valued('--scales <px>', 'short sides to test at, e.g. 256,384,512; softmax averaged', scaleList);
   valued(
@@ -31,6 +39,11 @@ export function addTestFlags(command: Command): Command {
     'another network that answers with the first, softmax averaged; may be given several times',
     collectModel,
   );
+  return addPreparationFlags(command);
+}
+
+export function addPreparationFlags(command: Command): Command {
+  const valued = valuedFor(command);
   valued(
     '--resize <px>',
     "short side of a picture before the crop; default: the weights' own",
@@ -66,8 +79,13 @@ function collectModel(text: string, before: ModelRequest[] = []): ModelRequest[]
 export function testRequest(
   flags: TestFlags,
 ): Pick<PrepareRequest, 'crops' | 'scales' | 'preprocessing'> & { ensemble?: readonly ModelRequest[] } {
-  const { ensemble, crops, scales, mean, std, resize, crop, interpolation, range, channelOrder } = flags;
-  const preprocessing: PreprocessingOverrides = {
+  const { ensemble, crops, scales } = flags;
+  return { ensemble, crops, scales, preprocessing: preparationRequest(flags) };
+}
+
+export function preparationRequest(flags: PreparationFlags): PreprocessingOverrides {
+  const { mean, std, resize, crop, interpolation, range, channelOrder } = flags;
+  return {
     mean,
     std,
     resize,
@@ -76,5 +94,4 @@ export function testRequest(
     order: channelOrder,
     range: range === undefined ? undefined : range === '1' ? 1 : 255,
   };
-  return { ensemble, crops, scales, preprocessing };
 }

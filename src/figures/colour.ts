@@ -67,12 +67,17 @@ function scaleColour(t: number): Rgb {
   const lightness = 0.985 - 0.705 * t;
   const hue = ((105 + 185 * t) * Math.PI) / 180;
   const chroma = 0.095 - 0.075 * (1 - t) ** 6;
-  const colour = oklabToLinear(lightness, chroma * Math.cos(hue), chroma * Math.sin(hue));
+  return oklabToRgb([lightness, chroma * Math.cos(hue), chroma * Math.sin(hue)]);
+}
+
+/** A colour of OKLab as sRGB (0..255); what a screen lacks is clamped. */
+export function oklabToRgb([lightness, a, b]: Rgb): Rgb {
+  const [red, green, blue] = oklabToLinear(lightness, a, b);
   const encode = (value: number): number => {
     const inside = Math.min(1, Math.max(0, value));
     return Math.round(255 * (inside <= 0.0031308 ? 12.92 * inside : 1.055 * inside ** (1 / 2.4) - 0.055));
   };
-  return [encode(colour[0]), encode(colour[1]), encode(colour[2])];
+  return [encode(red), encode(green), encode(blue)];
 }
 
 const scaleTable = Array.from({ length: 256 }, (_, step) => scaleColour(step / 255));

@@ -1,7 +1,9 @@
-// Reverse-mode differentiation as one walk over the graph: from a value back to the ones asked for, each
-// node's own rule turns the gradients of its outputs into gradients of its inputs, and where a value was used
-// more than once the arriving gradients are added. The result is more nodes in the same graph.
+// One walk over the graph, from a value back to the ones asked for: each node's own rule turns the signals at its
+// outputs into signals at its inputs, and where a value was used more than once the arriving signals are added. With
+// the gradient rules this is reverse-mode differentiation; with the rules that some ops have for it, it is the deconvnet of
+// Zeiler & Fergus 2014 or guided backpropagation. The result is more nodes in the same graph.
 import { constant, type Graph, type Node, type Value } from './graph.ts';
+import type { Rule } from './op.ts';
 import { add } from './ops/add.ts';
 import { elementCount } from './tensor.ts';
 
@@ -18,11 +20,19 @@ export function gradients(value: Value, targets: readonly Value[]): Value[] {
   });
 }
 
-/** Carries `seeds` (gradients of values) back to `targets`; values that get no signal are absent. */
+export interface WalkOptions {
+  /** Default 'gradient'. */
+  readonly rule?: Rule | undefined;
+  /** What stands for other values on the way back (other weights, say), while the forward pass keeps its own. */
+  readonly substitutes?: ReadonlyMap<Value, Value> | undefined;
+}
+
+/** Carries `seeds` (signals at values) back to `targets` by a rule; values that get no signal are absent. */
 export function walkBack(
   graph: Graph,
   seeds: ReadonlyMap<Value, Value>,
   targets: readonly Value[],
+  { rule = 'gradient', substitutes }: WalkOptions = {},
 ): Map<Value, Value> {
   const nodes = [...graph.nodes];
   const onTheWay = valuesThatDependOn(nodes, targets);
@@ -35,7 +45,9 @@ export function walkBack(
     if (!wanted.includes(true)) continue;
     if (node.op.gradient === undefined) throw new Error(`${node.op.name} has no gradient rule.`);
     graph.path = node.path;
-    const inputGradients = node.op.gradient({ node, outputGradients, wanted });
+    const inputs = node.inputs.map((value) => substitutes?.get(value) ?? value);
+    const request = { node: { ...node, inputs }, outputGradients, wanted };
+    const inputGradients = (node.op[rule] ?? node.op.gradient)(request);
     node.inputs.forEach((value, i) => {
       const gradient = inputGradients[i];
       if (gradient === undefined || !wanted[i]) return;

@@ -4,6 +4,7 @@
 // the wider one counts; a gate that multiplies whole planes (SE) is no path. Fields are as the literature gives
 // them, not cut at the picture's borders.
 import { type Graph, liveNodes, type Node, type Value } from './graph.ts';
+import { isGate } from './ops/multiply.ts';
 import { elementCount, type Shape } from './tensor.ts';
 
 export interface LayerCost {
@@ -166,9 +167,4 @@ function coversPlane({ inputs, outputs }: Node, kernel: readonly [number, number
   const [, , h, w] = (inputs[0] as Value).shape as [number, number, number, number];
   const [, , oh, ow] = (outputs[0] as Value).shape as [number, number, number, number];
   return oh === 1 && ow === 1 && kernel[0] >= h && kernel[1] >= w;
-}
-
-/** A product whose second operand has no positions: it says how much of a channel, not where. */
-function isGate({ op, inputs }: Node): boolean {
-  return op.name === 'multiply' && (inputs[1] as Value).shape.slice(2).every((size) => size === 1);
 }

@@ -21,6 +21,13 @@ export interface GradientRequest<A> {
   readonly wanted: readonly boolean[];
 }
 
+/**
+ * How a signal walks back from an output to an input. `gradient`: the derivative; `deconvnet`: the reconstruction of
+ * Zeiler & Fergus 2014, section 2.1; `guided`: guided backpropagation (Springenberg et al. 2015, section 3.4). Each
+ * names the field of an op that holds its rule.
+ */
+export type Rule = 'gradient' | 'deconvnet' | 'guided';
+
 /** A sliding window, for receptive fields: sizes and steps in pixels of the op's input. */
 export interface Window {
   readonly kernel: readonly [height: number, width: number];
@@ -36,6 +43,10 @@ export interface OpDefinition<A = unknown> {
   evaluate(evaluation: Evaluation<A>): void;
   /** Gradient rule: one value per input. Absent for ops that are not differentiated (gradients, optimisers). */
   gradient?(request: GradientRequest<A>): readonly (Value | undefined)[];
+  /** The deconvnet's rule, where it is not the gradient's: how a signal travels back towards the pixels. */
+  deconvnet?(request: GradientRequest<A>): readonly (Value | undefined)[];
+  /** Guided backpropagation's rule, where it is not the gradient's. */
+  guided?(request: GradientRequest<A>): readonly (Value | undefined)[];
   /** Multiply-adds of one evaluation, counted for convolutions and linear layers as the literature does. */
   macs?(inputs: readonly Shape[], outputs: readonly Shape[], attributes: A): number;
   /** The window through which an output position sees the input; absent for ops that work position by position. */

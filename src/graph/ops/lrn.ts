@@ -4,6 +4,7 @@
 // multiplies the sum by alpha (`sum: true`, a = alpha); Caffe and PyTorch divide it by the size first
 // (`sum: false`, a = alpha / size). Backward:
 //   dx_c = dy_c d_c^-beta - 2 a beta x_c sum_{j: c in W(j)} dy_j x_j d_j^(-beta-1)
+// The deconvnet's paper names no inverse of it, and there the signal passes unchanged.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import { type NumericArray, pictureShape, type Shape, type TensorType } from '../tensor.ts';
@@ -77,6 +78,7 @@ export const lrnOp: OpDefinition<LrnAttributes> = {
   gradient: ({ node, outputGradients: [dy] }) => [
     dy && emitOne(lrnBackwardOp, node.attributes, [node.inputs[0] as Value, dy]),
   ],
+  deconvnet: ({ outputGradients: [signal] }) => [signal],
 };
 
 /** (x, dy) -> dx */

@@ -1,5 +1,7 @@
 // Rectified linear unit, y = max(0, x) (Krizhevsky et al. 2012, section 3.1). The gradient passes where the
-// output is positive, so that the input need not be kept; at 0 it is 0.
+// output is positive, so that the input need not be kept; at 0 it is 0. The deconvnet rectifies the signal instead,
+// whatever the forward pass was, because features are positive (Zeiler & Fergus 2014, section 2.1); guided
+// backpropagation does both.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import { elementwiseBackward, sameAsFirst } from './elementwise.ts';
@@ -13,6 +15,10 @@ export const reluOp: OpDefinition<Record<string, never>> = {
   },
   gradient: ({ node, outputGradients: [dy] }) => [
     dy && emitOne(reluBackwardOp, {}, [node.outputs[0] as Value, dy]),
+  ],
+  deconvnet: ({ outputGradients: [signal] }) => [signal && relu(signal)],
+  guided: ({ node, outputGradients: [signal] }) => [
+    signal && relu(emitOne(reluBackwardOp, {}, [node.outputs[0] as Value, signal])),
   ],
 };
 

@@ -1,8 +1,9 @@
 // Logistic function, y = 1 / (1 + exp(-x)) (the gates of SE blocks); dx = dy y (1 - y), so that only the
-// output is kept.
+// output is kept. Features behind it are positive as behind a ReLU, so the deconvnet rectifies the signal.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import { elementwiseBackward, sameAsFirst } from './elementwise.ts';
+import { relu } from './relu.ts';
 
 export const sigmoidOp: OpDefinition<Record<string, never>> = {
   name: 'sigmoid',
@@ -14,6 +15,7 @@ export const sigmoidOp: OpDefinition<Record<string, never>> = {
   gradient: ({ node, outputGradients: [dy] }) => [
     dy && emitOne(sigmoidBackwardOp, {}, [node.outputs[0] as Value, dy]),
   ],
+  deconvnet: ({ outputGradients: [signal] }) => [signal && relu(signal)],
 };
 
 /** (y, dy) -> dx */

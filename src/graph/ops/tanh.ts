@@ -1,4 +1,6 @@
-// Hyperbolic tangent (LeCun et al. 1998), y = tanh(x); dx = dy (1 - y^2), so that only the output is kept.
+// Hyperbolic tangent (LeCun et al. 1998), y = tanh(x); dx = dy (1 - y^2), so that only the output is kept. In the
+// deconvnet the signal passes unchanged: it asks the forward pass for switches alone, and features that take both
+// signs leave nothing to rectify.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import { elementwiseBackward, sameAsFirst } from './elementwise.ts';
@@ -13,6 +15,7 @@ export const tanhOp: OpDefinition<Record<string, never>> = {
   gradient: ({ node, outputGradients: [dy] }) => [
     dy && emitOne(tanhBackwardOp, {}, [node.outputs[0] as Value, dy]),
   ],
+  deconvnet: ({ outputGradients: [signal] }) => [signal],
 };
 
 /** (y, dy) -> dx */

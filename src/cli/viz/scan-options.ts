@@ -1,0 +1,114 @@
+// What the verbs share that go through a data set: which pictures, where scans are kept, and how Ctrl-C ends them.
+import type { Command } from 'commander';
+import type { ModelRequest } from '../../evaluate/model.ts';
+import type { OpenedScan } from '../../explain/scan-open.ts';
+import type { Form } from '../../nets/network.ts';
+import { listenForInterrupt } from '../interrupt.ts';
+import { addShared, type SharedOptions, sharedOption } from '../options.ts';
+import { note, printResult } from '../output.ts';
+import { type StatusLine, statusLine } from '../status.ts';
+import { addPreparationFlags, type PreparationFlags, preparationRequest } from '../test-options.ts';
+
+export interface ScanOptions
+  extends Pick<
+      SharedOptions,
+      | 'json'
+      | 'weights'
+      | 'data'
+      | 'labels'
+      | 'split'
+      | 'form'
+      | 'set'
+      | 'batch'
+      | 'engine'
+      | 'dtype'
+      | 'threads'
+    >,
+    PreparationFlags {
+  /** A folder; true: the user's cache folder; false: nowhere. */
+  cache: string | boolean;
+}
+
+/** `data`: what `--data` means to the verb. */
+export function addScanOptions(command: Command, data?: string): Command {
+  addShared(command, 'weights').addOption(sharedOption('data', data));
+  addShared(command, 'labels', 'split');
+  addPreparationFlags(command);
+  command
+    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
+    .option('--no-cache', 'scan anew, and keep nothing');
+  addShared(command, 'form', 'set');
+  command.addOption(
+    sharedOption('batch', 'pictures per run of the scan; default: as memory allows, at most 32'),
+  );
+  return addShared(command, 'engine', 'dtype', 'threads');
+}
+
+/** A status line, and a signal that Ctrl-C fires. */
+export interface Watch {
+  readonly status: StatusLine;
+  readonly signal: AbortSignal;
+}
+
+/** The network, its weights and the pictures that the options mean; another model than theirs with `model`. */
+export async function openScanFor(
+  name: string,
+  options: ScanOptions,
+  { status, signal }: Watch,
+  model: ModelRequest = {
+    network: name,
+    form: options.form as Form | undefined,
+    options: options.set,
+    weights: options.weights,
+  },
+): Promise<OpenedScan> {
+  const { openScan } = await import('../../explain/scan-open.ts');
+  const { data, labels, split, engine, dtype, threads } = options;
+  return openScan({
+    ...model,
+    data,
+    labels,
+    split,
+    engine,
+    dtype,
+    threads,
+    signal,
+    preprocessing: preparationRequest(options),
+    onNote: status.note,
+    onData: ({ activity, item, done, total }) =>
+      status.show(`${activity} ${item}${total ? ` ${Math.floor((100 * done) / total)} %` : ''}`),
+  });
+}
+
+/** The folder that `--cache` means; undefined for none. */
+export async function scanFolderOf({ cache }: ScanOptions): Promise<string | undefined> {
+  if (cache === false) return undefined;
+  const { scanFolder } = await import('../../explain/scan-store.ts');
+  return typeof cache === 'string' ? cache : scanFolder();
+}
+
+/** Runs a verb to its result, or to the Ctrl-C that ends it with what was scanned so far kept. */
+export async function runScanVerb<T extends object>(
+  options: ScanOptions,
+  run: (watch: Watch) => Promise<T>,
+  describe: (result: T) => string,
+): Promise<void> {
+  const status = statusLine();
+  const kept = options.cache !== false;
+  const interruption = listenForInterrupt(() =>
+    status.note(kept ? 'Stopping; the scan so far is kept. Ctrl-C again stops at once.' : 'Stopping.'),
+  );
+  try {
+    const result = await run({ status, signal: interruption.signal });
+    status.clear();
+    printResult(options.json, result, () => describe(result));
+  } catch (error) {
+    status.clear();
+    const exitCode = interruption.exitCode();
+    if (exitCode === undefined || (error as Error).name !== 'AbortError') throw error;
+    if (kept) note('Stopped. The same command goes on from there.');
+    process.exitCode = exitCode;
+  } finally {
+    interruption.release();
+  }
+}

@@ -1,0 +1,124 @@
+// The pictures of docs/looking-inside*.md, made by the command line as a reader would. Those of GoogLeNet need its
+// published weights (googlenet-bvlc.safetensors) and the photographs in ../shared/data; those of LeNet train it first.
+// What cannot be made here is named, and the picture stays as it is.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { writeFileAtomic } from '../src/files.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const shared = join(root, '../shared/data');
+const weights = join(shared, 'googlenet-bvlc.safetensors');
+const photo = (name: string): string => join(shared, 'photos', name);
+const images = (...names: string[]): string[] => names.flatMap((name) => ['--image', photo(name)]);
+
+interface Figure {
+  /** In docs/figures, and the file that the command leaves. */
+  readonly file: string;
+  readonly made: string;
+  /** px. */
+  readonly width: number;
+  /** `laurel viz ...`, but for --weights and --out. */
+  readonly args: readonly string[];
+}
+
+const ofGoogLeNet: readonly Figure[] = [
+  {
+    file: 'projection',
+    made: 'projection.png',
+    width: 682,
+    args: ['deconv', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '300'],
+  },
+  {
+    file: 'rules',
+    made: 'rules.png',
+    width: 1400,
+    args: ['rules', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '182'],
+  },
+  {
+    file: 'gradcam',
+    made: 'gradcam.png',
+    width: 1200,
+    args: ['gradcam', 'googlenet', ...images('chelsea.png', 'coffee.png')],
+  },
+  {
+    file: 'activations',
+    made: 'activations.png',
+    width: 1200,
+    args: ['activations', 'googlenet', ...images('chelsea.png'), '--layer', 'conv1'],
+  },
+  { file: 'filters', made: 'filters.png', width: 1280, args: ['filters', 'googlenet'] },
+  {
+    file: 'occlusion',
+    made: 'occlusion.png',
+    width: 2048,
+    args: [
+      ...['occlusion', 'googlenet', ...images('coffee.png'), '--size', '48', '--stride', '8'],
+      ...['--layer', 'inception4e'],
+      ...['chelsea.png', 'rocket.jpg', 'astronaut.png'].flatMap((name) => ['--other', photo(name)]),
+    ],
+  },
+  {
+    file: 'invariance',
+    made: 'invariance.png',
+    width: 2432,
+    args: ['invariance', 'googlenet', ...images('chelsea.png', 'coffee.png', 'rocket.jpg', 'astronaut.png')],
+  },
+];
+
+const ofLeNet: readonly Figure[] = [
+  {
+    file: 'top-lenet',
+    made: 'top-conv2.png',
+    width: 1980,
+    args: [
+      'top',
+      'lenet',
+      '--data',
+      'fashion-mnist',
+      '--layer',
+      'conv2',
+      '--units',
+      '4,6,8,13',
+      '--no-cache',
+    ],
+  },
+];
+
+function laurel(...args: string[]): void {
+  execFileSync(process.execPath, [join(root, 'bin/laurel.mjs'), ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+export async function lookingInsideFigures(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'laurel-figures-'));
+  try {
+    if (existsSync(weights)) {
+      for (const figure of ofGoogLeNet) await make(figure, weights, folder);
+    } else {
+      const files = ofGoogLeNet.map(({ file }) => file).join(', ');
+      console.log(`left as they are, because ../shared/data has no weights of GoogLeNet: ${files}`);
+    }
+    const run = join(folder, 'lenet');
+    const recipe = ['--data', 'fashion-mnist', '--recipe', 'lenet', '--seed', '1'];
+    laurel('train', 'lenet', ...recipe, '--out', run);
+    for (const figure of ofLeNet) await make(figure, run, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function make({ file, made, width, args }: Figure, weightsFile: string, folder: string): Promise<void> {
+  const out = join(folder, file);
+  laurel('viz', ...args, '--weights', weightsFile, '--out', out);
+  const picture = sharp(join(out, made)).resize({ width, withoutEnlargement: true });
+  writeFileAtomic(
+    join(root, `docs/figures/${file}.png`),
+    await picture.png({ palette: true, effort: 10 }).toBuffer(),
+  );
+  console.log(`wrote docs/figures/${file}.png`);
+}
