@@ -9,9 +9,10 @@ import { describeMachine } from './machine.ts';
 import { occlusion } from './occlusion.ts';
 import type { Part } from './part.ts';
 import { projection } from './projection.ts';
+import { scan } from './scan.ts';
 import { training } from './training.ts';
 
-const parts: readonly Part[] = [training, coldStart, projection, occlusion];
+const parts: readonly Part[] = [training, coldStart, projection, occlusion, scan];
 const page = 'docs/performance.md';
 
 const { values, positionals } = parseArgs({
