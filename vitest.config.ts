@@ -5,7 +5,10 @@ import { defineConfig } from 'vitest/config';
 
 const included: Readonly<Record<string, string[]>> = {
   slow: ['{src,test,bench,tools}/**/*.slow.test.ts'],
-  torch: ['test/{torchvision,senet,torch-losses}*.test.ts', '{src,test,bench,tools}/**/*.torch.test.ts'],
+  torch: [
+    'test/{torchvision,senet,torch-losses,deconv-googlenet}*.test.ts',
+    '{src,test,bench,tools}/**/*.torch.test.ts',
+  ],
 };
 
 export default defineConfig(({ mode }) => ({

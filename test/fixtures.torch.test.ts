@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { run, temporaryFolder } from './cli.ts';
+import { absent, weights } from './googlenet-samples.ts';
 
 const stored = fileURLToPath(new URL('fixtures', import.meta.url));
 const scripts = fileURLToPath(new URL('../tools/torch', import.meta.url));
@@ -45,16 +46,23 @@ describe.skipIf(status !== 0)(`PyTorch${why}`, () => {
     ['residual_fixtures.py', 'senet-logits.json'],
     ['torchvision_fixtures.py', 'torchvision-logits.json'],
     ['checkpoint_fixtures.py', 'checkpoints/expected.json'],
-  ])('%s makes %s again', async (script, file) => {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, 'checkpoints'));
-    const env = { LAUREL_FIXTURES: folder, OMP_NUM_THREADS: undefined };
-    const { code, stderr } = await run(python, [join(scripts, script)], { env });
-    expect(code, stderr).toBe(0);
-    const read = (from: string): unknown => {
-      const { torch, torchvision, ...results } = JSON.parse(readFileSync(join(from, file), 'utf8'));
-      return results;
-    };
-    expect(differences(read(folder), read(stored)).slice(0, 10)).toEqual([]);
-  });
+  ])('%s makes %s again', remake);
+
+  it.skipIf(absent)(
+    'deconv_fixtures.py, with the weights in ../shared/data, makes deconv-googlenet.json again',
+    () => remake('deconv_fixtures.py', 'deconv-googlenet.json', weights),
+  );
 });
+
+async function remake(script: string, file: string, ...args: string[]): Promise<void> {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'checkpoints'));
+  const env = { LAUREL_FIXTURES: folder, OMP_NUM_THREADS: undefined };
+  const { code, stderr } = await run(python, [join(scripts, script), ...args], { env });
+  expect(code, stderr).toBe(0);
+  const read = (from: string): unknown => {
+    const { torch, torchvision, ...results } = JSON.parse(readFileSync(join(from, file), 'utf8'));
+    return results;
+  };
+  expect(differences(read(folder), read(stored)).slice(0, 10)).toEqual([]);
+}
