@@ -31,9 +31,14 @@ export {
   deconvolve,
   writeDeconvolution,
 } from './explain/deconvnet.ts';
+export { evolve, type LayerEvolution } from './explain/evolution.ts';
+export { type MakeEvolutionRequest, makeEvolution } from './explain/evolution-open.ts';
+export { createGradCam } from './explain/grad-cam.ts';
+export { layerHealth } from './explain/health.ts';
 export { type Invariance, type InvarianceRequest, measureInvariance } from './explain/invariance.ts';
 export { findLayer, type Layer, layerPaths, receptiveBox } from './explain/layer.ts';
 export { type Occlusion, type OcclusionRequest, occlude } from './explain/occlusion.ts';
+export { type LayerProbe, type ProbeRequest, probe } from './explain/probe.ts';
 export {
   createProjector,
   type Projection,
@@ -42,8 +47,11 @@ export {
   type Rule,
 } from './explain/project.ts';
 export { checkSanity, type SanityCheck } from './explain/sanity.ts';
+export { type LayerScan, type ScanRequest, scanLayers } from './explain/scan.ts';
+export { openScan } from './explain/scan-open.ts';
 export { type OpenSubject, openSubject, type SubjectRequest } from './explain/subject.ts';
 export { families, findNetwork, networks } from './nets/index.ts';
+export { type ReportRequest, type ReportResult, writeReport } from './report/report.ts';
 export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
 export type { EpochRecord, TrainEvent, TrainOptions, TrainResult } from './train/options.ts';
 export { recipes } from './train/recipes/index.ts';

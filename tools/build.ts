@@ -8,6 +8,6 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', { recursive: true, force: true });
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 // What the sources read beside themselves.
-for (const file of globSync('src/**/*.{json,txt,md,ttf,woff}')) {
+for (const file of globSync('src/**/*.{json,txt,md,ttf,woff,css,js}')) {
   cpSync(file, file.replace(/^src/, 'dist'));
 }

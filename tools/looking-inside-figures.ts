@@ -18,10 +18,12 @@ const images = (...names: string[]): string[] => names.flatMap((name) => ['--ima
 interface Figure {
   /** In docs/figures, and the file that the command leaves. */
   readonly file: string;
+  /** Default png; webp is an animation. */
+  readonly kind?: 'png' | 'webp';
   readonly made: string;
   /** px. */
   readonly width: number;
-  /** `laurel viz ...`, but for --weights and --out. */
+  /** The command, but for --weights and --out. */
   readonly args: readonly string[];
 }
 
@@ -30,33 +32,33 @@ const ofGoogLeNet: readonly Figure[] = [
     file: 'projection',
     made: 'projection.png',
     width: 682,
-    args: ['deconv', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '300'],
+    args: ['viz', 'deconv', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '300'],
   },
   {
     file: 'rules',
     made: 'rules.png',
     width: 1400,
-    args: ['rules', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '182'],
+    args: ['viz', 'rules', 'googlenet', ...images('chelsea.png'), '--layer', 'inception4a', '--unit', '182'],
   },
   {
     file: 'gradcam',
     made: 'gradcam.png',
     width: 1200,
-    args: ['gradcam', 'googlenet', ...images('chelsea.png', 'coffee.png')],
+    args: ['viz', 'gradcam', 'googlenet', ...images('chelsea.png', 'coffee.png')],
   },
   {
     file: 'activations',
     made: 'activations.png',
     width: 1200,
-    args: ['activations', 'googlenet', ...images('chelsea.png'), '--layer', 'conv1'],
+    args: ['viz', 'activations', 'googlenet', ...images('chelsea.png'), '--layer', 'conv1'],
   },
-  { file: 'filters', made: 'filters.png', width: 1280, args: ['filters', 'googlenet'] },
+  { file: 'filters', made: 'filters.png', width: 1280, args: ['viz', 'filters', 'googlenet'] },
   {
     file: 'occlusion',
     made: 'occlusion.png',
     width: 2048,
     args: [
-      ...['occlusion', 'googlenet', ...images('coffee.png'), '--size', '48', '--stride', '8'],
+      ...['viz', 'occlusion', 'googlenet', ...images('coffee.png'), '--size', '48', '--stride', '8'],
       ...['--layer', 'inception4e'],
       ...['chelsea.png', 'rocket.jpg', 'astronaut.png'].flatMap((name) => ['--other', photo(name)]),
     ],
@@ -65,7 +67,12 @@ const ofGoogLeNet: readonly Figure[] = [
     file: 'invariance',
     made: 'invariance.png',
     width: 2432,
-    args: ['invariance', 'googlenet', ...images('chelsea.png', 'coffee.png', 'rocket.jpg', 'astronaut.png')],
+    args: [
+      'viz',
+      'invariance',
+      'googlenet',
+      ...images('chelsea.png', 'coffee.png', 'rocket.jpg', 'astronaut.png'),
+    ],
   },
 ];
 
@@ -74,18 +81,20 @@ const ofLeNet: readonly Figure[] = [
     file: 'top-lenet',
     made: 'top-conv2.png',
     width: 1980,
-    args: [
-      'top',
-      'lenet',
-      '--data',
-      'fashion-mnist',
-      '--layer',
-      'conv2',
-      '--units',
-      '4,6,8,13',
-      '--no-cache',
-    ],
+    args: ['viz', 'top', 'lenet', '--layer', 'conv2', '--units', '4,6,8,13', '--no-cache'],
   },
+];
+
+const evolution: Omit<Figure, 'made' | 'width'> = {
+  file: 'evolution',
+  args: ['viz', 'evolution', 'lenet', '--layer', 'conv2', '--units', '0,2,4,8,9,12', '--no-cache'],
+};
+
+/** From a training of 20 epochs that is watched. */
+const ofWatchedLeNet: readonly Figure[] = [
+  { ...evolution, made: 'evolution-conv2.png', width: 1215 },
+  { ...evolution, kind: 'webp', made: 'evolution-conv2.webp', width: 888 },
+  { file: 'probe', made: 'probe.png', width: 1440, args: ['probe', 'lenet'] },
 ];
 
 function laurel(...args: string[]): void {
@@ -107,18 +116,22 @@ export async function lookingInsideFigures(): Promise<void> {
     const recipe = ['--data', 'fashion-mnist', '--recipe', 'lenet', '--seed', '1'];
     laurel('train', 'lenet', ...recipe, '--out', run);
     for (const figure of ofLeNet) await make(figure, run, folder);
+    const watched = join(folder, 'watched');
+    const watch = ['--epochs', '20', '--watch', 'conv1,conv2', '--watch-epochs', '0,1,2,5,10,20'];
+    laurel('train', 'lenet', ...recipe, ...watch, '--out', watched);
+    for (const figure of ofWatchedLeNet) await make(figure, watched, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function make({ file, made, width, args }: Figure, weightsFile: string, folder: string): Promise<void> {
+async function make(figure: Figure, weightsFile: string, folder: string): Promise<void> {
+  const { file, kind = 'png', made, width, args } = figure;
   const out = join(folder, file);
-  laurel('viz', ...args, '--weights', weightsFile, '--out', out);
-  const picture = sharp(join(out, made)).resize({ width, withoutEnlargement: true });
-  writeFileAtomic(
-    join(root, `docs/figures/${file}.png`),
-    await picture.png({ palette: true, effort: 10 }).toBuffer(),
-  );
-  console.log(`wrote docs/figures/${file}.png`);
+  laurel(...args, '--weights', weightsFile, '--out', out);
+  const animated = kind === 'webp';
+  const picture = sharp(join(out, made), { animated }).resize({ width, withoutEnlargement: true });
+  const encoded = animated ? picture.webp() : picture.png({ palette: true, effort: 10 });
+  writeFileAtomic(join(root, `docs/figures/${file}.${kind}`), await encoded.toBuffer());
+  console.log(`wrote docs/figures/${file}.${kind}`);
 }

@@ -15,7 +15,9 @@ import { addForward } from './forward.ts';
 import { addInspect } from './inspect.ts';
 import { addNets } from './nets.ts';
 import { nameNetworkOptions } from './network-options.ts';
+import { addProbe } from './probe.ts';
 import { addPull } from './pull.ts';
+import { addReport } from './report.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
 import { explainFailure } from './verb.ts';
@@ -54,6 +56,8 @@ export function createProgram(): Command {
   addDiff(program);
   addDraw(program);
   addViz(program);
+  addProbe(program);
+  addReport(program);
   return program;
 }
 

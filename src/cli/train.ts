@@ -12,6 +12,7 @@ import { addShared, numberFrom, type SharedOptions, wholeNumber } from './option
 import { count, duration, pairs, percent, printResult } from './output.ts';
 import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
 import { addJson, addVerb } from './verb.ts';
+import { nameList, unitList } from './viz/lists.ts';
 
 type Shared = Pick<
   SharedOptions,
@@ -25,6 +26,8 @@ interface Options extends Shared, RecipeFlags {
   checkpointEvery?: number;
   logEvery?: number;
   workers?: number;
+  watch?: string[];
+  watchEpochs?: number[];
 }
 
 export function addTrain(program: Command): void {
@@ -46,6 +49,16 @@ export function addTrain(program: Command): void {
     .option('--smoke', 'a few batches through everything, to see that it works')
     .option('--checkpoint-every <steps>', 'checkpoints inside an epoch too', wholeNumber(1))
     .option('--log-every <steps>', 'steps between lines of metrics.jsonl; default: 50', wholeNumber(1))
+    .option(
+      '--watch <layers>',
+      'follow the features of these layers, e.g. conv1,conv2 (`laurel viz evolution`)',
+      nameList,
+    )
+    .option(
+      '--watch-epochs <epochs>',
+      'epochs to keep for that, and the last; default: 1,2,5,10,20,30,40,64',
+      unitList,
+    )
     .option('--workers <n>', 'threads that make batches ready; default: 1', wholeNumber(0));
   addJson(command).action(async (name: string, options: Options) => {
     checkRequest(options);
@@ -79,6 +92,9 @@ export const stopping = 'Stopping: saving a checkpoint. Ctrl-C again stops at on
 function checkRequest(options: Options): void {
   if (options.resume && options.out === undefined) {
     throw new UserError('--resume needs --out, the folder of the run to go on with.', { exitCode: 2 });
+  }
+  if (options.watchEpochs !== undefined && options.watch === undefined) {
+    throw new UserError('--watch-epochs needs --watch, the layers to follow.', { exitCode: 2 });
   }
   if (!options.resume && options.data === undefined) {
     throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
@@ -116,6 +132,7 @@ async function runTraining(
     checkpointEvery: options.checkpointEvery,
     logEvery: options.logEvery,
     workers: options.workers,
+    ...(options.watch && { watch: { layers: options.watch, epochs: options.watchEpochs } }),
     signal,
     onEvent: progress.onEvent,
   });

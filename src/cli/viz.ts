@@ -5,6 +5,7 @@ import { didYouMean, UserError } from '../errors.ts';
 import { addActivations } from './viz/activations.ts';
 import { addCorrespondence } from './viz/correspondence.ts';
 import { addDeconv } from './viz/deconv.ts';
+import { addEvolution } from './viz/evolution.ts';
 import { addFilters } from './viz/filters.ts';
 import { addGradCam } from './viz/gradcam.ts';
 import { addHealth } from './viz/health.ts';
@@ -38,4 +39,5 @@ export function addViz(program: Command): void {
   addOcclusion(viz);
   addInvariance(viz);
   addCorrespondence(viz);
+  addEvolution(viz);
 }

@@ -1,7 +1,8 @@
 // The look and the behaviour of the page. Lines are borders: each branch draws its half of the line that fans out
 // above it and of the one that comes together below it, so that the browser lays everything out by itself.
 
-export const pageStyle = `
+/** The colours, light and dark, as custom properties. */
+export const themeStyle = `
 :root { color-scheme: light dark; --paper: #fff; --text: #1f2933; --muted: #5b6776; --line: #7b8794; --frame: #9aa5b1;
   --conv: #e3f0f9; --conv-line: #0072b2; --linear: #e0f3ec; --linear-line: #007a59; --pool: #fdeadb;
   --pool-line: #c45100; --norm: #f8ebf3; --norm-line: #b0578a; --join: #fbf1d9; --join-line: #a06a00;
@@ -15,16 +16,10 @@ export const pageStyle = `
   --frame: #5d6874; --conv: #12324a; --conv-line: #56b4e9; --linear: #10382d; --linear-line: #2fc39a;
   --pool: #45260f; --pool-line: #f08a4b; --norm: #3c2232; --norm-line: #dd8fb8; --join: #3d3010;
   --join-line: #e0ad3c; --other: #262c33; --other-line: #a3adb8; }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--text); font: 14px/1.35 system-ui, sans-serif; }
-header { padding: 20px 28px 8px; max-width: 76em; }
-h1 { font-size: 24px; margin: 0 0 4px; }
-header p { margin: 0 0 10px; color: var(--muted); }
-button { font: inherit; color: inherit; background: var(--other); border: 1px solid var(--frame);
-  border-radius: 6px; padding: 4px 12px; margin: 0 6px 6px 0; cursor: pointer; }
-:focus-visible { outline: 3px solid var(--conv-line); outline-offset: 2px; }
-main { padding: 16px 28px 48px; overflow-x: auto; }
-main > .series { width: max-content; min-width: 100%; }
+`;
+
+/** The pieces of a diagram; `themeStyle` goes before it. */
+export const diagramStyle = `
 .series { display: flex; flex-direction: column; align-items: center; }
 .edge { position: relative; flex: none; width: 1.5px; height: 28px; background: var(--line); }
 .edge::after { content: ''; position: absolute; bottom: 0; left: -3.5px; border: 4px solid transparent;
@@ -65,7 +60,19 @@ details > .series { padding: 0 14px; }
 .tail { position: relative; flex: 1 0 26px; width: 1.5px; background: var(--line); }
 .tail > span { position: absolute; left: 8px; bottom: 4px; font-size: 11.5px; color: var(--muted); white-space: nowrap; }
 .bare { min-width: 56px; }
-@media print { button { display: none; } }
+`;
+
+export const pageStyle = `${themeStyle}* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--text); font: 14px/1.35 system-ui, sans-serif; }
+header { padding: 20px 28px 8px; max-width: 76em; }
+h1 { font-size: 24px; margin: 0 0 4px; }
+header p { margin: 0 0 10px; color: var(--muted); }
+button { font: inherit; color: inherit; background: var(--other); border: 1px solid var(--frame);
+  border-radius: 6px; padding: 4px 12px; margin: 0 6px 6px 0; cursor: pointer; }
+:focus-visible { outline: 3px solid var(--conv-line); outline-offset: 2px; }
+main { padding: 16px 28px 48px; overflow-x: auto; }
+main > .series { width: max-content; min-width: 100%; }
+${diagramStyle}@media print { button { display: none; } }
 `;
 
 export const pageScript = `

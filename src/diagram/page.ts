@@ -25,7 +25,7 @@ export function diagramPage(whole: Series, { title, subtitle }: { title: string;
 <button id="unfold" type="button">Unfold all</button><button id="fold" type="button">Fold all</button><button id="theme" type="button">Light or dark</button>
 </header>
 <main>
-${seriesHtml(whole, '')}
+${diagramHtml(whole)}
 </main>
 <script>${pageScript}</script>
 </body>
@@ -33,11 +33,17 @@ ${seriesHtml(whole, '')}
 `;
 }
 
+/** The diagram alone, for other pages: `data-path` of a box or block is its module's path. */
+export function diagramHtml(whole: Series): string {
+  return seriesHtml(whole, '');
+}
+
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function escapeHtml(text: string): string {
+/** Text as it may stand in HTML and in an attribute. */
+export function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
@@ -81,10 +87,15 @@ function layerHtml(piece: Layer, outer: string): string {
   const tip = [piece.path, `${piece.params.toLocaleString('en-US')} parameters`];
   tip.push(`${piece.macs.toLocaleString('en-US')} multiply-adds`, `gives ${shapeText(piece.shape)}`);
   return (
-    `<div class="box ${piece.type}" title="${escapeHtml(tip.filter(Boolean).join(', '))}"><b>${escapeHtml(titleOf(piece))}</b>` +
+    `<div class="box ${piece.type}"${pathAttribute(piece.path)} title="${escapeHtml(tip.filter(Boolean).join(', '))}"><b>${escapeHtml(titleOf(piece))}</b>` +
     `${notes === '' ? '' : `<small class="notes">${escapeHtml(notes)}</small>`}` +
     `${bottom.length === 0 ? '' : `<small>${bottom.join('')}</small>`}</div>`
   );
+}
+
+/** The module that a box or block stands for, as an attribute. */
+function pathAttribute(path: string): string {
+  return path === '' ? '' : ` data-path="${escapeHtml(path)}"`;
 }
 
 function blockHtml(piece: Block, outer: string): string {
@@ -95,7 +106,7 @@ function blockHtml(piece: Block, outer: string): string {
   const end = '<div class="edge plain short"></div>';
   const inside = `<div class="series">${start}${seriesHtml(piece.body, piece.path || outer)}${end}</div>`;
   return (
-    `<details${piece.repeats > 1 ? ' class="repeated"' : ''}${piece.folded ? '' : ' open'}>` +
+    `<details${piece.repeats > 1 ? ' class="repeated"' : ''}${piece.folded ? '' : ' open'}${pathAttribute(piece.path)}>` +
     `<summary><b>${escapeHtml(headingOf(piece))}</b><span>${escapeHtml(about)}</span></summary>${inside}</details>`
   );
 }

@@ -38,6 +38,8 @@ export interface TrainOptions {
   readonly checkpointEvery?: number;
   /** Steps between the lines of metrics.jsonl inside an epoch; default 50. */
   readonly logEvery?: number;
+  /** Layers whose features are followed through the epochs, and the epochs to keep (default: those of ZFNet's figure 4). */
+  readonly watch?: { readonly layers: readonly string[]; readonly epochs?: readonly number[] | undefined };
   /** Loader threads; default 1. */
   readonly workers?: number;
   /** Saves and stops when it fires. */
@@ -90,6 +92,8 @@ export type TrainEvent =
       readonly done: number;
       readonly total: number;
     }
+  /** Going through the training pictures for what excites the watched layers most. */
+  | { readonly type: 'watch'; readonly done: number; readonly total: number }
   | ({ readonly type: 'epochEnd'; readonly epochs: number; readonly etaSeconds: number } & EpochRecord)
   | {
       readonly type: 'checkpoint';

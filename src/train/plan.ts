@@ -6,6 +6,8 @@ import type { Engine } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
 import { plainAugmentation } from '../evaluate/preprocessing.ts';
+import { type Watch, watchedEpochs } from '../explain/evolution-snapshots.ts';
+import { findLayer } from '../explain/layer.ts';
 import { findNetwork } from '../nets/index.ts';
 import { buildNetwork, formOf, type NetworkDescription } from '../nets/network.ts';
 import { version } from '../version.ts';
@@ -68,18 +70,20 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
     dtype: options.dtype ?? stored?.dtype,
   });
   // Built once for its options: all of them are written down, the defaults too, and wrong ones refused here.
-  const { options: networkOptions } = buildNetwork(description, {
+  const network = buildNetwork(description, {
     form,
     classes: trainSet.classes.length,
     channels: data.preprocessing.channels,
     ...augmentedSize(data.preprocessing, plainAugmentation(data.preprocessing)),
     options: options.networkOptions ?? stored?.options,
   });
+  const watch = watchOf(options, stored);
+  for (const path of watch?.layers ?? []) findLayer(network, path);
   const config: RunConfig = {
     format: 'laurel-run-1',
     network: description.name,
     form,
-    options: networkOptions,
+    options: network.options,
     classes: trainSet.classes,
     preprocessing: data.preprocessing,
     data: dataConfig,
@@ -89,6 +93,7 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
     smoke,
     checkpointEvery: options.checkpointEvery ?? stored?.checkpointEvery ?? null,
     logEvery: options.logEvery ?? stored?.logEvery ?? 50,
+    ...(watch && { watch }),
     dtype,
     engine: engine.describe(),
     laurel: version,
@@ -116,6 +121,13 @@ function resumedSettings(options: TrainOptions, stored: RunConfig): Settings {
   return { recipe: resumeRecipe(stored, options), seed, validation, smoke, labels: stored.data.labels };
 }
 
+/** What is asked for, else what the run watched before: watching changes nothing in a training. */
+function watchOf({ watch }: TrainOptions, stored: RunConfig | undefined): Watch | undefined {
+  if (watch === undefined) return stored?.watch;
+  const { layers, epochs = watchedEpochs } = watch;
+  return { layers: [...new Set(layers)], epochs: [...new Set(epochs)].sort((a, b) => a - b) };
+}
+
 function checkNumbers(options: TrainOptions): void {
   for (const [name, value] of [
     ['--checkpoint-every', options.checkpointEvery],
@@ -126,6 +138,10 @@ function checkNumbers(options: TrainOptions): void {
         exitCode: 2,
       });
     }
+  }
+  const early = options.watch?.epochs?.find((epoch) => !(Number.isInteger(epoch) && epoch >= 0));
+  if (early !== undefined) {
+    throw new UserError(`--watch-epochs has ${early}; expected whole numbers from 0 on.`, { exitCode: 2 });
   }
   const { seed = 1 } = options;
   if (!Number.isInteger(seed) || seed < 0 || seed > 0x7fffffff) {

@@ -80,6 +80,9 @@ export function createProgress(
     else if (event.type === 'evaluate') {
       const { done, total, split } = event;
       draw(done / total, split, `${done} of ${total} pictures`, done === total);
+    } else if (event.type === 'watch') {
+      const { done, total } = event;
+      draw(done / total, 'evolution', `${done} of ${total} pictures`, done === total);
     } else if (event.type === 'step') {
       const { step, stepsPerEpoch } = event;
       draw(step / stepsPerEpoch, epochLabel(event), stepDetails(event), step === stepsPerEpoch);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
+import type { Watch } from '../explain/evolution-snapshots.ts';
 import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
 import type { TrainOptions } from './options.ts';
@@ -36,6 +37,8 @@ export interface RunConfig {
   readonly smoke: boolean;
   readonly checkpointEvery: number | null;
   readonly logEvery: number;
+  /** Layers that are followed, and the epochs that are kept for it; absent where nothing is watched. */
+  readonly watch?: Watch;
   readonly dtype: ComputeType;
   readonly engine: EngineDescription;
   readonly laurel: string;

@@ -2,6 +2,7 @@
 // state it was left in.
 import { augmentedSize } from '../data/augment.ts';
 import { createLoader, type Loader } from '../data/loader.ts';
+import type { Engine } from '../engines/engine.ts';
 import { encodeModelInfo, plainAugmentation } from '../evaluate/preprocessing.ts';
 import { matchWeights } from '../weights/match.ts';
 import { type EpochSums, loadCheckpoint, type TrainingPosition } from './checkpoint.ts';
@@ -19,6 +20,7 @@ export interface Setup extends Loaders {
   readonly paths: RunPaths;
   readonly out: string;
   readonly data: TrainingData;
+  readonly engine: Engine;
   readonly programs: TrainingPrograms;
   /** Where training goes on. */
   readonly position: TrainingPosition;
@@ -43,7 +45,7 @@ const start: TrainingPosition = { epoch: 0, stepInEpoch: 0, step: 0, sums: noSum
 export async function prepareTraining(options: TrainOptions): Promise<Setup> {
   const emit = options.onEvent ?? (() => {});
   const plan = await planTraining(options, emit);
-  const { config, out, data, resumed } = plan;
+  const { config, out, data, engine, resumed } = plan;
   const paths = runPaths(out);
   const programs = compileFor(plan);
   try {
@@ -57,6 +59,7 @@ export async function prepareTraining(options: TrainOptions): Promise<Setup> {
       paths,
       out,
       data,
+      engine,
       programs,
       ...loaders,
       position,

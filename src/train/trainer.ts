@@ -14,6 +14,7 @@ import type { EpochRecord, TrainOptions, TrainResult } from './options.ts';
 import { learningRateAt } from './schedule.ts';
 import { noSums, prepareTraining, type Setup } from './setup.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
+import { drawWatched, keepWatched } from './watch.ts';
 
 /**
  * Trains a network and leaves a run folder in `options.out`. A signal saves and stops ('interrupted').
@@ -24,6 +25,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const setup = await prepareTraining(options);
   try {
     const result = await finishRun(setup, await runEpochs(setup));
+    if (result.status === 'finished') await drawWatched(setup, result.epochs);
     setup.emit({ type: 'end', result });
     return result;
   } finally {
@@ -54,6 +56,7 @@ async function runEpochs(setup: Setup): Promise<Trained> {
     savedStep: from,
   };
   announce(run);
+  if (from === 0) keepWatched(setup, 0);
   let lastEpoch: EpochRecord | undefined;
   try {
     while (run.position.epoch < recipe.epochs && !stopped(setup)) {
@@ -112,6 +115,8 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   const { epoch, validationTop1Error } = record;
   const best = record.best ? { epoch, top1Error: validationTop1Error as number } : run.position.best;
   run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best };
+  // Before the checkpoint: what is cut off between the two is made again, the same to the bit.
+  if (!run.guard.suspicious) keepWatched(setup, epoch);
   save(run, record.best);
   setup.emit({ type: 'epochEnd', epochs: recipe.epochs, etaSeconds: watch.etaSeconds(), ...record });
   return record;

@@ -1,0 +1,120 @@
+// `laurel report NET`: what there is to see in a network, as a folder of pages that a browser opens without a server.
+import { type Command, Option } from 'commander';
+import type { Rule } from '../explain/project.ts';
+import type { Form } from '../nets/network.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
+import { bold, columns, count, note, printResult } from './output.ts';
+import { statusLine } from './status.ts';
+import { addPreparationFlags, type PreparationFlags, preparationRequest } from './test-options.ts';
+import { addJson, addVerb } from './verb.ts';
+import { nameList } from './viz/lists.ts';
+
+type Shared = Pick<
+  SharedOptions,
+  'json' | 'weights' | 'data' | 'labels' | 'split' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'seed'
+>;
+interface Options extends Shared, PreparationFlags {
+  out: string;
+  layers?: string[];
+  maps: number;
+  rule: Rule;
+  pictures?: string[];
+  occlusion: number;
+  cache: string | boolean;
+}
+
+export function addReport(program: Command): void {
+  const command = addVerb(
+    program,
+    'report',
+    'everything there is to see in a network, as pages for the browser',
+    'laurel report lenet --weights runs/first --data fashion-mnist --out report',
+    'laurel report googlenet --weights googlenet.safetensors --data imagenet/val --layers conv1,inception4a --pictures cat.jpg,dog.jpg --out report',
+  )
+    .argument('<net>', 'name of a network (`laurel nets` lists them)')
+    .requiredOption('--out <folder>', 'where the pages go; an earlier report there is replaced')
+    .addOption(
+      new Option(
+        '--layers <paths>',
+        'layers to scan, e.g. conv1,layer3.0 (`laurel summary` lists them); default: the last one at each size of the maps',
+      ).argParser(nameList),
+    )
+    .addOption(
+      new Option('--maps <n>', 'how many maps of each layer are projected, drawn by --seed')
+        .argParser(wholeNumber(0))
+        .default(8),
+    )
+    .addOption(
+      new Option('--rule <rule>', 'deconvnet, gradient or guided')
+        .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
+        .default('deconvnet'),
+    )
+    .addOption(
+      new Option(
+        '--pictures <list>',
+        'pictures to look at by themselves: files, or numbers in the data set; default: three of the data set',
+      ).argParser(nameList),
+    )
+    .addOption(
+      new Option('--occlusion <n>', 'places of the occluding square along a side; 0 leaves occlusion out')
+        .argParser(wholeNumber(0))
+        .default(14),
+    )
+    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
+    .option('--no-cache', 'scan anew, and keep nothing');
+  addShared(command, 'weights');
+  command.addOption(
+    sharedOption('data', 'a known data set or a folder; default: what the weights were trained on'),
+  );
+  addShared(command, 'labels', 'split', 'form', 'set');
+  addPreparationFlags(command);
+  addShared(command, 'engine', 'dtype', 'threads', 'seed');
+  addJson(command).action(async (name: string, options: Options) => {
+    const status = statusLine();
+    const interruption = listenForInterrupt(() => status.note('Stopping; the scan so far is kept.'));
+    try {
+      const [{ writeReport }, { scanFolder }] = await Promise.all([
+        import('../report/report.ts'),
+        import('../explain/scan-store.ts'),
+      ]);
+      const { cache, form, set, occlusion, json, ...rest } = options;
+      const result = await writeReport({
+        ...rest,
+        network: name,
+        form: form as Form | undefined,
+        options: set,
+        preprocessing: preparationRequest(options),
+        occlusionPlaces: occlusion,
+        scans: cache === false ? undefined : typeof cache === 'string' ? cache : scanFolder(),
+        signal: interruption.signal,
+        onNote: status.note,
+        onStatus: status.show,
+        onData: ({ activity, item }) => status.show(`${activity} ${item}`),
+      });
+      status.clear();
+      printResult(json, result, () => describe(result));
+    } catch (error) {
+      status.clear();
+      const exitCode = interruption.exitCode();
+      if (exitCode === undefined) throw error;
+      if (options.cache !== false) note('Stopped. The same command goes on from there.');
+      process.exitCode = exitCode;
+    } finally {
+      interruption.release();
+    }
+  });
+}
+
+function describe({ out, layers, pictures }: import('../report/report.ts').ReportResult): string {
+  const rows = layers.map(({ path, units, projected, pictures: seen }) => [
+    path,
+    `${count(units)} maps`,
+    `${projected.length} projected`,
+    `${count(seen)} pictures`,
+  ]);
+  const looked = pictures.length === 0 ? [] : [`Pictures: ${pictures.join(', ')}`];
+  return [...columns(rows, ['left', 'right', 'right']), ...looked, `Open ${bold(out)} in a browser.`].join(
+    '\n',
+  );
+}
