@@ -2,10 +2,9 @@
 // of any data set (table 7 of the ZFNet paper).
 import { type Command, Option } from 'commander';
 import type { Form } from '../nets/network.ts';
-import { listenForInterrupt } from './interrupt.ts';
 import { addShared, numberFrom, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
-import { count, note, pairs, printResult, table } from './output.ts';
-import { statusLine } from './status.ts';
+import { count, note, pairs, table } from './output.ts';
+import { runStoppable } from './stoppable.ts';
 import { addJson, addVerb } from './verb.ts';
 import { nameList } from './viz/lists.ts';
 
@@ -71,45 +70,38 @@ export function addProbe(program: Command): void {
   addShared(command, 'engine', 'dtype', 'threads', 'seed');
   command.addOption(sharedOption('out', 'the folder for the figure and the data').makeOptionMandatory());
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping.'));
-    try {
-      const { makeProbe } = await import('../explain/probe-open.ts');
-      const result = await makeProbe({
-        network: name,
-        form: options.form as Form | undefined,
-        options: options.set,
-        weights: options.weights,
-        data: options.data,
-        labels: options.labels,
-        layers: options.layers,
-        epochs: options.epochs,
-        batch: options.batch,
-        learningRate: options.lr,
-        weightDecay: options.weightDecay,
-        limit: options.features,
-        perClass: options.perClass,
-        memory: options.memory === undefined ? undefined : options.memory * 2 ** 30,
-        engine: options.engine,
-        dtype: options.dtype,
-        threads: options.threads,
-        seed: options.seed,
-        out: options.out,
-        signal: interruption.signal,
-        onNote: note,
-        onData: ({ activity, item }) => status.show(`${activity} ${item}`),
-        onProgress: (what, done, total) => status.show(`${what}: ${count(done)} of ${count(total)}`),
-      });
-      status.clear();
-      printResult(options.json, result, () => describe(result));
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+    await runStoppable(
+      options,
+      async ({ status, signal }) => {
+        const { makeProbe } = await import('../explain/probe-open.ts');
+        return makeProbe({
+          network: name,
+          form: options.form as Form | undefined,
+          options: options.set,
+          weights: options.weights,
+          data: options.data,
+          labels: options.labels,
+          layers: options.layers,
+          epochs: options.epochs,
+          batch: options.batch,
+          learningRate: options.lr,
+          weightDecay: options.weightDecay,
+          limit: options.features,
+          perClass: options.perClass,
+          memory: options.memory === undefined ? undefined : options.memory * 2 ** 30,
+          engine: options.engine,
+          dtype: options.dtype,
+          threads: options.threads,
+          seed: options.seed,
+          out: options.out,
+          signal,
+          onNote: note,
+          onData: ({ activity, item }) => status.show(`${activity} ${item}`),
+          onProgress: (what, done, total) => status.show(`${what}: ${count(done)} of ${count(total)}`),
+        });
+      },
+      describe,
+    );
   });
 }
 

@@ -2,10 +2,9 @@
 import { type Command, Option } from 'commander';
 import type { Rule } from '../explain/project.ts';
 import type { Form } from '../nets/network.ts';
-import { listenForInterrupt } from './interrupt.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
-import { bold, columns, count, note, printResult } from './output.ts';
-import { statusLine } from './status.ts';
+import { bold, columns, count } from './output.ts';
+import { runStoppable } from './stoppable.ts';
 import { addPreparationFlags, type PreparationFlags, preparationRequest } from './test-options.ts';
 import { addJson, addVerb } from './verb.ts';
 import { nameList } from './viz/lists.ts';
@@ -71,38 +70,30 @@ export function addReport(program: Command): void {
   addPreparationFlags(command);
   addShared(command, 'engine', 'dtype', 'threads', 'seed');
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping; the scan so far is kept.'));
-    try {
-      const [{ writeReport }, { scanFolder }] = await Promise.all([
-        import('../report/report.ts'),
-        import('../explain/scan-store.ts'),
-      ]);
-      const { cache, form, set, occlusion, json, ...rest } = options;
-      const result = await writeReport({
-        ...rest,
-        network: name,
-        form: form as Form | undefined,
-        options: set,
-        preprocessing: preparationRequest(options),
-        occlusionPlaces: occlusion,
-        scans: cache === false ? undefined : typeof cache === 'string' ? cache : scanFolder(),
-        signal: interruption.signal,
-        onNote: status.note,
-        onStatus: status.show,
-        onData: ({ activity, item }) => status.show(`${activity} ${item}`),
-      });
-      status.clear();
-      printResult(json, result, () => describe(result));
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      if (options.cache !== false) note('Stopped. The same command goes on from there.');
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+    await runStoppable(
+      { ...options, kept: options.cache !== false },
+      async ({ status, signal }) => {
+        const [{ writeReport }, { scanFolder }] = await Promise.all([
+          import('../report/report.ts'),
+          import('../explain/scan-store.ts'),
+        ]);
+        const { cache, form, set, occlusion, json, ...rest } = options;
+        return writeReport({
+          ...rest,
+          network: name,
+          form: form as Form | undefined,
+          options: set,
+          preprocessing: preparationRequest(options),
+          occlusionPlaces: occlusion,
+          scans: cache === false ? undefined : typeof cache === 'string' ? cache : scanFolder(),
+          signal,
+          onNote: status.note,
+          onStatus: status.show,
+          onData: ({ activity, item }) => status.show(`${activity} ${item}`),
+        });
+      },
+      describe,
+    );
   });
 }
 

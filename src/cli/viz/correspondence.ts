@@ -2,10 +2,10 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Fill } from '../../explain/occlusion-fill.ts';
-import { listenForInterrupt } from '../interrupt.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
-import { count, printResult, table } from '../output.ts';
-import { type StatusLine, statusLine } from '../status.ts';
+import { count, table } from '../output.ts';
+import type { StatusLine } from '../status.ts';
+import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList } from './lists.ts';
 import { addOutOption, openSubject } from './shared.ts';
@@ -72,12 +72,10 @@ export function addCorrespondence(viz: Command): void {
   addShared(command, 'engine', 'dtype', 'threads');
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping.'));
-    try {
-      const result = await correspondence(name, options, interruption.signal, status);
-      status.clear();
-      printResult(options.json, result, () => {
+    await runStoppable(
+      options,
+      ({ status, signal }) => correspondence(name, options, signal, status),
+      (result) => {
         const rows = result.layers.flatMap(({ layer, parts, random }) =>
           [...parts, { part: 'random', ...random }].map(({ part, mean, deviation, standardError }) => [
             layer,
@@ -89,15 +87,8 @@ export function addCorrespondence(viz: Command): void {
         );
         const heading = ['layer', 'part', 'sign change', 'deviation', 'standard error'];
         return `${table([heading, ...rows], ['left', 'left', 'right', 'right', 'right'])}\n\n${result.figure}`;
-      });
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+      },
+    );
   });
 }
 

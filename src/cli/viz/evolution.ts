@@ -4,10 +4,10 @@ import { type Command, Option } from 'commander';
 import type { Animation } from '../../explain/evolution-files.ts';
 import type { Rule } from '../../explain/project.ts';
 import type { Form } from '../../nets/network.ts';
-import { listenForInterrupt } from '../interrupt.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
-import { bold, columns, count, note, pairs, printResult } from '../output.ts';
-import { type StatusLine, statusLine } from '../status.ts';
+import { bold, columns, count, pairs } from '../output.ts';
+import type { StatusLine } from '../status.ts';
+import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList, unitList } from './lists.ts';
 import { addOutOption } from './shared.ts';
@@ -79,21 +79,11 @@ export function addEvolution(viz: Command): void {
   addShared(command, 'engine', 'dtype', 'threads', 'seed');
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping; the scans so far are kept.'));
-    try {
-      const result = await evolution(name, options, interruption.signal, status);
-      status.clear();
-      printResult(options.json, result, () => describe(result));
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      if (options.cache !== false) note('Stopped. The same command goes on from there.');
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+    await runStoppable(
+      { ...options, kept: options.cache !== false },
+      ({ status, signal }) => evolution(name, options, signal, status),
+      describe,
+    );
   });
 }
 

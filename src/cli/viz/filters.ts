@@ -7,15 +7,9 @@ import type { FilterReport } from '../../explain/filters-report.ts';
 import type { Form } from '../../nets/network.ts';
 import { oneOf } from '../options.ts';
 import { count, pairs, percent } from '../output.ts';
+import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
-import {
-  addScanOptions,
-  openScanFor,
-  runScanVerb,
-  type ScanOptions,
-  scanFolderOf,
-  type Watch,
-} from './scan-options.ts';
+import { addScanOptions, openScanFor, runScanVerb, type ScanOptions, scanFolderOf } from './scan-options.ts';
 
 interface Options extends ScanOptions {
   against?: ModelRequest;

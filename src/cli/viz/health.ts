@@ -3,16 +3,10 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../../errors.ts';
 import { count, table } from '../output.ts';
+import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList } from './lists.ts';
-import {
-  addScanOptions,
-  openScanFor,
-  runScanVerb,
-  type ScanOptions,
-  scanFolderOf,
-  type Watch,
-} from './scan-options.ts';
+import { addScanOptions, openScanFor, runScanVerb, type ScanOptions, scanFolderOf } from './scan-options.ts';
 
 interface Options extends ScanOptions {
   layer?: string[];

@@ -2,10 +2,10 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Transformation } from '../../explain/invariance-transform.ts';
-import { listenForInterrupt } from '../interrupt.ts';
 import { numberList, sharedOption } from '../options.ts';
-import { count, printResult, table } from '../output.ts';
-import { type StatusLine, statusLine } from '../status.ts';
+import { count, table } from '../output.ts';
+import type { StatusLine } from '../status.ts';
+import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList } from './lists.ts';
 import { addOutOption, addSubjectOptions, openSubject, type SubjectOptions } from './shared.ts';
@@ -47,12 +47,10 @@ export function addInvariance(viz: Command): void {
     .addOption(sharedOption('batch', 'pictures per run, at most; default: 16'));
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping.'));
-    try {
-      const result = await invariance(name, options, interruption.signal, status);
-      status.clear();
-      printResult(options.json, result, () => {
+    await runStoppable(
+      options,
+      ({ status, signal }) => invariance(name, options, signal, status),
+      (result) => {
         const rows = result.transformations.flatMap(({ kind, farthest }) =>
           farthest.map(({ layer, relative, amount, picture }) => [
             kind,
@@ -64,15 +62,8 @@ export function addInvariance(viz: Command): void {
         );
         const heading = ['transformation', 'layer', 'largest relative distance', 'at', 'picture'];
         return `${table([heading, ...rows], ['left', 'left', 'right', 'right'])}\n\n${result.figure}`;
-      });
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+      },
+    );
   });
 }
 

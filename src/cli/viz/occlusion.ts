@@ -2,10 +2,10 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Fill } from '../../explain/occlusion-fill.ts';
-import { listenForInterrupt } from '../interrupt.ts';
 import { oneOf, sharedOption, wholeNumber } from '../options.ts';
-import { count, pairs, printResult } from '../output.ts';
-import { type StatusLine, statusLine } from '../status.ts';
+import { count, pairs } from '../output.ts';
+import type { StatusLine } from '../status.ts';
+import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { addOutOption, addSubjectOptions, openSubject, type SubjectOptions } from './shared.ts';
 
@@ -63,12 +63,10 @@ export function addOcclusion(viz: Command): void {
     .addOption(sharedOption('batch', 'squares per run, at most; default: 16'));
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const status = statusLine();
-    const interruption = listenForInterrupt(() => status.note('Stopping.'));
-    try {
-      const result = await occlusion(name, options, interruption.signal, status);
-      status.clear();
-      printResult(options.json, result, () =>
+    await runStoppable(
+      options,
+      ({ status, signal }) => occlusion(name, options, signal, status),
+      (result) =>
         pairs([
           [
             'class',
@@ -85,15 +83,7 @@ export function addOcclusion(viz: Command): void {
           ],
           ['written', [result.figure, result.overlay, ...Object.values(result.data)].join('\n')],
         ]),
-      );
-    } catch (error) {
-      status.clear();
-      const exitCode = interruption.exitCode();
-      if (exitCode === undefined) throw error;
-      process.exitCode = exitCode;
-    } finally {
-      interruption.release();
-    }
+    );
   });
 }
 

@@ -3,10 +3,8 @@ import type { Command } from 'commander';
 import type { ModelRequest } from '../../evaluate/model.ts';
 import type { OpenedScan } from '../../explain/scan-open.ts';
 import type { Form } from '../../nets/network.ts';
-import { listenForInterrupt } from '../interrupt.ts';
 import { addShared, type SharedOptions, sharedOption } from '../options.ts';
-import { note, printResult } from '../output.ts';
-import { type StatusLine, statusLine } from '../status.ts';
+import { runStoppable, type Watch } from '../stoppable.ts';
 import { addPreparationFlags, type PreparationFlags, preparationRequest } from '../test-options.ts';
 
 export interface ScanOptions
@@ -42,12 +40,6 @@ export function addScanOptions(command: Command, data?: string): Command {
     sharedOption('batch', 'pictures per run of the scan; default: as memory allows, at most 32'),
   );
   return addShared(command, 'engine', 'dtype', 'threads');
-}
-
-/** A status line, and a signal that Ctrl-C fires. */
-export interface Watch {
-  readonly status: StatusLine;
-  readonly signal: AbortSignal;
 }
 
 /** The network, its weights and the pictures that the options mean; another model than theirs with `model`. */
@@ -88,27 +80,10 @@ export async function scanFolderOf({ cache }: ScanOptions): Promise<string | und
 }
 
 /** Runs a verb to its result, or to the Ctrl-C that ends it with what was scanned so far kept. */
-export async function runScanVerb<T extends object>(
-  options: ScanOptions,
+export function runScanVerb<T extends object>(
+  { json, cache }: ScanOptions,
   run: (watch: Watch) => Promise<T>,
   describe: (result: T) => string,
 ): Promise<void> {
-  const status = statusLine();
-  const kept = options.cache !== false;
-  const interruption = listenForInterrupt(() =>
-    status.note(kept ? 'Stopping; the scan so far is kept. Ctrl-C again stops at once.' : 'Stopping.'),
-  );
-  try {
-    const result = await run({ status, signal: interruption.signal });
-    status.clear();
-    printResult(options.json, result, () => describe(result));
-  } catch (error) {
-    status.clear();
-    const exitCode = interruption.exitCode();
-    if (exitCode === undefined || (error as Error).name !== 'AbortError') throw error;
-    if (kept) note('Stopped. The same command goes on from there.');
-    process.exitCode = exitCode;
-  } finally {
-    interruption.release();
-  }
+  return runStoppable({ json, kept: cache !== false }, run, describe);
 }

@@ -5,16 +5,10 @@ import type { Rule } from '../../explain/project.ts';
 import type { WindowKind } from '../../explain/top-figure.ts';
 import { oneOf, sharedOption, wholeNumber } from '../options.ts';
 import { bold, columns, count, pairs } from '../output.ts';
+import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList, unitList } from './lists.ts';
-import {
-  addScanOptions,
-  openScanFor,
-  runScanVerb,
-  type ScanOptions,
-  scanFolderOf,
-  type Watch,
-} from './scan-options.ts';
+import { addScanOptions, openScanFor, runScanVerb, type ScanOptions, scanFolderOf } from './scan-options.ts';
 
 interface Options extends ScanOptions {
   layer: string[];
