@@ -2,6 +2,7 @@
 // picks those it understands by name.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { didYouMean } from '../errors.ts';
+import type { Rule } from '../graph/op.ts';
 import type { OptionValues } from '../nets/network.ts';
 
 /** A whole number of at least `least`. */
@@ -69,6 +70,7 @@ export interface SharedOptions {
   dtype?: 'auto' | 'f32' | 'bf16';
   threads?: number;
   seed?: number;
+  rule: Rule;
   out?: string;
 }
 
@@ -108,6 +110,10 @@ const shared = {
   threads: () => whole('--threads <n>', 'threads of the engine; default: one per core'),
   seed: () =>
     new Option('--seed <n>', 'what all random numbers follow from; default: 1').argParser(wholeNumber(0)),
+  rule: () =>
+    new Option('--rule <rule>', 'deconvnet, gradient or guided')
+      .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
+      .default('deconvnet'),
   out: () => new Option('--out <path>', 'where results go'),
 } satisfies Record<string, () => Option>;
 

@@ -2,12 +2,13 @@
 import { type Command, Option } from 'commander';
 import type { Rule } from '../explain/project.ts';
 import type { Form } from '../nets/network.ts';
-import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
+import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
 import { bold, columns, count } from './output.ts';
 import { runStoppable } from './stoppable.ts';
 import { addPreparationFlags, type PreparationFlags, preparationRequest } from './test-options.ts';
 import { addJson, addVerb } from './verb.ts';
 import { nameList } from './viz/lists.ts';
+import { addCacheOptions, scanFolderOf } from './viz/scan-options.ts';
 
 type Shared = Pick<
   SharedOptions,
@@ -44,11 +45,7 @@ export function addReport(program: Command): void {
         .argParser(wholeNumber(0))
         .default(8),
     )
-    .addOption(
-      new Option('--rule <rule>', 'deconvnet, gradient or guided')
-        .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
-        .default('deconvnet'),
-    )
+    .addOption(sharedOption('rule'))
     .addOption(
       new Option(
         '--pictures <list>',
@@ -59,9 +56,8 @@ export function addReport(program: Command): void {
       new Option('--occlusion <n>', 'places of the occluding square along a side; 0 leaves occlusion out')
         .argParser(wholeNumber(0))
         .default(14),
-    )
-    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
-    .option('--no-cache', 'scan anew, and keep nothing');
+    );
+  addCacheOptions(command);
   addShared(command, 'weights');
   command.addOption(
     sharedOption('data', 'a known data set or a folder; default: what the weights were trained on'),
@@ -73,10 +69,7 @@ export function addReport(program: Command): void {
     await runStoppable(
       { ...options, kept: options.cache !== false },
       async ({ status, signal }) => {
-        const [{ writeReport }, { scanFolder }] = await Promise.all([
-          import('../report/report.ts'),
-          import('../explain/scan-store.ts'),
-        ]);
+        const { writeReport } = await import('../report/report.ts');
         const { cache, form, set, occlusion, json, ...rest } = options;
         return writeReport({
           ...rest,
@@ -85,7 +78,7 @@ export function addReport(program: Command): void {
           options: set,
           preprocessing: preparationRequest(options),
           occlusionPlaces: occlusion,
-          scans: cache === false ? undefined : typeof cache === 'string' ? cache : scanFolder(),
+          scans: await scanFolderOf(options),
           signal,
           onNote: status.note,
           onStatus: status.show,

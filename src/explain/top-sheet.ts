@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../files.ts';
 import { writeNpy } from '../weights/npy.ts';
 import { signedPicture } from './colours.ts';
 import type { Box } from './layer.ts';
+import { type Part, stack } from './stack.ts';
 import { type ProjectedUnit, projectTop, type TopRequest } from './top.ts';
 import {
   boxShape,
@@ -141,28 +142,7 @@ function recordUnit(
   return { unit, active, top, projections, patches };
 }
 
-function sizeOf({ top, left, bottom, right }: Box): { height: number; width: number } {
-  return { height: bottom - top, width: right - left };
-}
-
-/** Boxes of different sizes as one array, N x C x H x W of the largest, each in the upper left, zeros around it. */
-function writeStack(
-  path: string,
-  parts: readonly { readonly values: Float32Array | Uint8Array; readonly box: Box }[],
-): void {
-  const sizes = parts.map(({ box }) => sizeOf(box));
-  const height = Math.max(...sizes.map((size) => size.height));
-  const width = Math.max(...sizes.map((size) => size.width));
-  const first = parts[0] as (typeof parts)[number];
-  const channels = first.values.length / ((sizes[0]?.height ?? 1) * (sizes[0]?.width ?? 1));
-  const stack = new Float32Array(parts.length * channels * height * width);
-  for (const [i, { values }] of parts.entries()) {
-    const own = sizes[i] as { height: number; width: number };
-    for (let row = 0; row < channels * own.height; row++) {
-      const channel = Math.floor(row / own.height);
-      const start = ((i * channels + channel) * height + (row % own.height)) * width;
-      stack.set(values.subarray(row * own.width, (row + 1) * own.width), start);
-    }
-  }
-  writeNpy(path, [parts.length, channels, height, width], stack);
+function writeStack(path: string, parts: readonly Part[]): void {
+  const { shape, data } = stack(parts);
+  writeNpy(path, shape, data);
 }

@@ -6,6 +6,7 @@ import { type SignedPicture, signedPicture } from '../explain/colours.ts';
 import { interleave } from '../explain/grad-cam-figure.ts';
 import { type Box, findLayer, type Layer, layerPaths, receptiveBox } from '../explain/layer.ts';
 import type { LayerScan, Subject } from '../explain/scan.ts';
+import { sizeOf, stack } from '../explain/stack.ts';
 import type { ProjectedEntry, ProjectedUnit } from '../explain/top.ts';
 import { topEntries } from '../explain/top-list.ts';
 import { tightWindows } from '../explain/top-window.ts';
@@ -143,17 +144,13 @@ export async function putUnit(
     });
   }
   const windows = tightWindows(entries);
-  const { shape, data } = stack(entries, channels);
+  const { shape, data } = stack(entries.map(({ pixels, box }) => ({ values: pixels, box })));
   site.put(name, {
     shared,
     drawn: drawn.map((each, i) => ({ ...each, window: list(windows[i] as Box) })),
     npy: site.array(name, shape, data),
   });
   return sheetsOf(entries, windows, subject);
-}
-
-function sizeOf({ top, left, bottom, right }: Box): { height: number; width: number } {
-  return { height: bottom - top, width: right - left };
 }
 
 export function rangeOf(values: Float32Array): [min: number, max: number] {
@@ -163,26 +160,6 @@ export function rangeOf(values: Float32Array): [min: number, max: number] {
     max = Math.max(max, value);
   }
   return [min, max];
-}
-
-/** Projections of different sizes as one array, N x C x H x W of the largest, each upper left, zeros around. */
-function stack(
-  entries: readonly ProjectedEntry[],
-  channels: number,
-): { shape: readonly number[]; data: Float32Array } {
-  const sizes = entries.map(({ box }) => sizeOf(box));
-  const height = Math.max(...sizes.map((size) => size.height));
-  const width = Math.max(...sizes.map((size) => size.width));
-  const data = new Float32Array(entries.length * channels * height * width);
-  for (const [i, { pixels, box }] of entries.entries()) {
-    const own = sizeOf(box);
-    for (let row = 0; row < channels * own.height; row++) {
-      const channel = Math.floor(row / own.height);
-      const start = ((i * channels + channel) * height + (row % own.height)) * width;
-      data.set(pixels.subarray(row * own.width, (row + 1) * own.width), start);
-    }
-  }
-  return { shape: [entries.length, channels, height, width], data };
 }
 
 const cellPx = 56;

@@ -2,7 +2,7 @@
 // gradient or guided backpropagation.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Rule } from '../../explain/project.ts';
-import { oneOf, wholeNumber } from '../options.ts';
+import { sharedOption, wholeNumber } from '../options.ts';
 import { pairs, printResult } from '../output.ts';
 import { addJson, addVerb } from '../verb.ts';
 import {
@@ -42,11 +42,7 @@ export function addDeconv(viz: Command): void {
         positionOf,
       ),
     )
-    .addOption(
-      new Option('--rule <rule>', 'deconvnet, gradient or guided')
-        .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
-        .default('deconvnet'),
-    )
+    .addOption(sharedOption('rule'))
     .option('--sanity', 'project with random weights too, and report how much that changes');
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {

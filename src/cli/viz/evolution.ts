@@ -10,6 +10,7 @@ import type { StatusLine } from '../status.ts';
 import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList, unitList } from './lists.ts';
+import { addCacheOptions, scanFolderOf } from './scan-options.ts';
 import { addOutOption } from './shared.ts';
 
 type Shared = Pick<
@@ -58,18 +59,13 @@ export function addEvolution(viz: Command): void {
     .addOption(
       new Option('--units <list>', 'these maps instead, e.g. 3,17,40').argParser(unitList).conflicts('maps'),
     )
-    .addOption(
-      new Option('--rule <rule>', 'deconvnet, gradient or guided')
-        .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
-        .default('deconvnet'),
-    )
+    .addOption(sharedOption('rule'))
     .addOption(
       new Option('--animation <kind>', 'webp or gif')
         .argParser(oneOf<Animation>('webp', 'gif'))
         .default('webp'),
-    )
-    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
-    .option('--no-cache', 'scan anew, and keep nothing');
+    );
+  addCacheOptions(command);
   addShared(command, 'data', 'labels');
   command.addOption(sharedOption('split', 'train (default) or test').default('train'));
   addShared(command, 'form', 'set');
@@ -88,13 +84,11 @@ export function addEvolution(viz: Command): void {
 }
 
 async function evolution(name: string, options: Options, signal: AbortSignal, status: StatusLine) {
-  const [{ makeEvolution }, { scanFolder }, { makeFolder }] = await Promise.all([
+  const [{ makeEvolution }, { makeFolder }] = await Promise.all([
     import('../../explain/evolution-open.ts'),
-    import('../../explain/scan-store.ts'),
     import('../../files.ts'),
   ]);
   makeFolder(options.out);
-  const { cache } = options;
   return makeEvolution({
     network: name,
     form: options.form as Form | undefined,
@@ -114,7 +108,7 @@ async function evolution(name: string, options: Options, signal: AbortSignal, st
     dtype: options.dtype,
     threads: options.threads,
     out: options.out,
-    cache: cache === false ? undefined : typeof cache === 'string' ? cache : scanFolder(),
+    cache: await scanFolderOf(options),
     signal,
     onNote: status.note,
     onData: ({ activity, item }) => status.show(`${activity} ${item}`),

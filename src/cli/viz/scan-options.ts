@@ -27,14 +27,19 @@ export interface ScanOptions
   cache: string | boolean;
 }
 
+/** Where scans are kept. */
+export function addCacheOptions(command: Command): Command {
+  return command
+    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
+    .option('--no-cache', 'scan anew, and keep nothing');
+}
+
 /** `data`: what `--data` means to the verb. */
 export function addScanOptions(command: Command, data?: string): Command {
   addShared(command, 'weights').addOption(sharedOption('data', data));
   addShared(command, 'labels', 'split');
   addPreparationFlags(command);
-  command
-    .option('--cache <folder>', "where scans are kept; default: the user's cache folder")
-    .option('--no-cache', 'scan anew, and keep nothing');
+  addCacheOptions(command);
   addShared(command, 'form', 'set');
   command.addOption(
     sharedOption('batch', 'pictures per run of the scan; default: as memory allows, at most 32'),
@@ -73,7 +78,7 @@ export async function openScanFor(
 }
 
 /** The folder that `--cache` means; undefined for none. */
-export async function scanFolderOf({ cache }: ScanOptions): Promise<string | undefined> {
+export async function scanFolderOf({ cache }: Pick<ScanOptions, 'cache'>): Promise<string | undefined> {
   if (cache === false) return undefined;
   const { scanFolder } = await import('../../explain/scan-store.ts');
   return typeof cache === 'string' ? cache : scanFolder();

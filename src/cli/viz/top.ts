@@ -47,11 +47,7 @@ export function addTop(viz: Command): void {
     .addOption(
       new Option('--units <list>', 'these maps instead, e.g. 3,17,40').argParser(unitList).conflicts('maps'),
     )
-    .addOption(
-      new Option('--rule <rule>', 'deconvnet, gradient or guided')
-        .argParser(oneOf<Rule>('deconvnet', 'gradient', 'guided'))
-        .default('deconvnet'),
-    )
+    .addOption(sharedOption('rule'))
     .addOption(
       new Option('--window <which>', 'draw the whole receptive field, or the part that holds the energy')
         .argParser(oneOf<WindowKind>('field', 'energy'))
