@@ -9,6 +9,7 @@ import { readIdx, readIdxDataset } from './idx.ts';
 import { classFolders, readImageFolder } from './image-folder.ts';
 import { type KnownDataset, knownDataset, knownDatasets } from './known.ts';
 import { obtainOrExplain } from './obtain.ts';
+import { classesOf, splitRequest } from './subset.ts';
 
 export { datasetSearchPaths, findDataset } from './homes.ts';
 export { type KnownDataset, knownDataset, knownDatasets } from './known.ts';
@@ -34,7 +35,7 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the data set with that name, or the one in that folder.
+ * Opens the data set with that name (`cifar-100`, or a part of its classes: `cifar-100@10`), or the one in that folder.
  * Fails with a UserError: unknown name (exit code 2, nearest names), nothing there, or a bad file (named).
  */
 export async function openDataset(
@@ -42,8 +43,12 @@ export async function openDataset(
   split: Split,
   options: OpenOptions = {},
 ): Promise<Dataset> {
-  const known = knownDataset(nameOrPath);
-  if (known !== undefined) return openKnown(known, split, options);
+  const { name, part } = splitRequest(nameOrPath);
+  const known = knownDataset(name);
+  if (known !== undefined) {
+    const whole = await openKnown(known, split, options);
+    return part === undefined ? whole : classesOf(whole, part, nameOrPath);
+  }
   const path = resolve(nameOrPath);
   if (isFolder(path)) return openFolder(path, split, options);
   if (isFile(path)) {

@@ -8,9 +8,10 @@ export type Reducing = '1x1' | '3x3';
 
 export const shortcutOption: NetworkOption = {
   description:
-    'past a change of shape: A zeros for the added channels, B a projection; C projections everywhere',
+    'past a change of shape: A zeros for the added channels, B a projection; C projections everywhere; ' +
+    'none: the plain network',
   default: 'B',
-  choices: ['A', 'B', 'C'],
+  choices: ['A', 'B', 'C', 'none'],
 };
 
 export const strideOption: NetworkOption = {

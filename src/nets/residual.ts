@@ -22,9 +22,10 @@ export type Branch = (width: number, stride: number) => readonly Convolution[];
 
 /**
  * What leads past the branch where the shape changes (He et al. 2015, section 4.1): `A` the picture thinned out,
- * with zeros as the channels that are missing; `B` a projection; `C` a projection in every block.
+ * with zeros as the channels that are missing; `B` a projection; `C` a projection in every block. `none`: nothing
+ * does, which makes the plain network of section 3.3.
  */
-export type Shortcut = 'A' | 'B' | 'C';
+export type Shortcut = 'A' | 'B' | 'C' | 'none';
 
 /** What checkpoints call the parts of a network. */
 export interface Names {
@@ -134,9 +135,8 @@ function block(x: Value, net: Layers, width: number, stride: number, plan: Resid
   const branch = plan.branch(width, stride);
   const inside = assemble(placed === 'pre' ? excite(x) : x, net, branch, plan);
   const past = shortcut(x, net, (branch.at(-1) as Convolution).channels, stride, plan);
-  const y = relu(
-    add(placed === 'standard' ? excite(inside) : inside, placed === 'identity' ? excite(past) : past),
-  );
+  const ahead = placed === 'standard' ? excite(inside) : inside;
+  const y = relu(past === undefined ? ahead : add(ahead, placed === 'identity' ? excite(past) : past));
   return placed === 'post' ? excite(y) : y;
 }
 
@@ -157,8 +157,16 @@ function sequence(x: Value, net: Layers, branch: readonly Convolution[], plan: R
   return name === undefined ? build() : net.module(name, build);
 }
 
-function shortcut(x: Value, net: Layers, channels: number, stride: number, plan: ResidualPlan): Value {
+/** Undefined in a plain network. */
+function shortcut(
+  x: Value,
+  net: Layers,
+  channels: number,
+  stride: number,
+  plan: ResidualPlan,
+): Value | undefined {
   const { shortcut: option = 'B', reducingKernel = 1, names } = plan;
+  if (option === 'none') return undefined;
   if (option !== 'C' && stride === 1 && x.shape[1] === channels) return x;
   if (option === 'A') return shortcutA(x, channels, stride);
   const kernel = stride === 1 ? 1 : reducingKernel;

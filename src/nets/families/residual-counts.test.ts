@@ -96,6 +96,8 @@ describe('options', () => {
     ['resnet34', 'imagenet', { shortcut: 'A' }, 21_623_848],
     ['resnet34', 'imagenet', { shortcut: 'B' }, 21_797_672],
     ['resnet34', 'imagenet', { shortcut: 'C' }, 22_716_840],
+    // A plain network has the weights of option A, whose shortcuts have none.
+    ['resnet34', 'imagenet', { shortcut: 'none' }, 21_623_848],
     ['resnext50_32x4d', 'imagenet', { cardinality: 1, width: 64 }, 25_557_032],
     ['resnext101_32x4d', 'imagenet', { cardinality: '64' }, 83_455_272],
     ['resnext50', 'cifar', { construction: 'split-concat' }, 23_177_124, 1_344_151_552],

@@ -48,6 +48,16 @@ describe('zfnet', () => {
     expect(ops.filter((name) => name === 'lrn')).toHaveLength(2);
   });
 
+  it('keeps its planes with pools that do not overlap, and gives up normalisation and ReLU when told', () => {
+    const options = { pooling: 'plain', lrn: false, activation: 'tanh' };
+    const { graph, logits } = buildNetwork(zfnet, { options });
+    const widths = ['pool1', 'pool2', 'pool5'].map((name) => graph.modules.get(name)?.shape[3]);
+    expect(widths).toEqual([55, 13, 6]);
+    const ops = new Set(graph.nodes.map(({ op }) => op.name));
+    expect([ops.has('lrn'), ops.has('relu'), ops.has('tanh')]).toEqual([false, false, true]);
+    expect(logits.shape).toEqual([1, 1000]);
+  });
+
   it('has planes of 32, 16, 8 and 4 in its 32x32 form', () => {
     const { graph, logits } = buildNetwork(zfnet, { form: 'cifar' });
     expect(['conv1', 'conv2', 'conv5', 'pool5'].map((name) => graph.modules.get(name)?.shape[2])).toEqual([
