@@ -4,6 +4,7 @@ import { variantName } from '../src/compare/published.ts';
 import { costOf } from '../src/graph/cost.ts';
 import { families } from '../src/nets/index.ts';
 import { buildNetwork, type Form, formNames, type NetworkDescription } from '../src/nets/network.ts';
+import { fillParts, table } from './page-parts.ts';
 
 /** Name of the page, and the families that it is about. */
 export const pages: Readonly<Record<string, readonly string[]>> = {
@@ -22,8 +23,6 @@ export function networksOf(page: string): NetworkDescription[] {
   return families.filter(({ name }) => names.includes(name)).flatMap(({ networks }) => networks);
 }
 
-const block = (name: string): RegExp => new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`);
-
 /** The page with its computed parts filled in. */
 export function fillPage(page: string, text: string): string {
   const nets = networksOf(page);
@@ -32,18 +31,10 @@ export function fillPage(page: string, text: string): string {
     published: publishedTable(nets),
     deviations: deviationsList(nets),
   };
-  return Object.entries(parts).reduce((filled, [name, part]) => {
-    if (!block(name).test(filled)) throw new Error(`docs/networks/${page}.md has no <!-- ${name} --> part.`);
-    return filled.replace(block(name), (_, start: string, end: string) => `${start}${part}\n${end}`);
-  }, text);
+  return fillParts(`docs/networks/${page}.md`, text, parts);
 }
 
 const number = (value: number): string => value.toLocaleString('en-US');
-
-function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [heading, heading.map(() => '---'), ...rows];
-  return lines.map((row) => `| ${row.join(' | ')} |`).join('\n');
-}
 
 function formsOf(description: NetworkDescription): Form[] {
   return formNames.filter((form) => description.forms[form] !== undefined);

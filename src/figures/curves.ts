@@ -22,10 +22,10 @@ export type CurvesOptions = {
   /** The y axis starts here (and clips what lies below) instead of where the data do. */
   yMin?: number;
   logY?: boolean;
+  /** px; default 1200x720. */
+  size?: { width: number; height: number };
 };
 
-const width = 1200;
-const height = 720;
 const nameSize = 15;
 const lineHeight = 22;
 /** The piece of line before a name, which shows its colour and dashes. */
@@ -33,15 +33,17 @@ const sampleWidth = 26;
 /** More points than a line has pixels are thinned to the extremes of each stretch. */
 const maxPoints = 4000;
 
-/** Draws 1200x720 px (a PNG has twice that in pixels) to `path`, ending in .png or .svg. */
+/** Draws to `path`, ending in .png (twice as many pixels as px) or .svg. */
 export async function curves(path: string, options: CurvesOptions): Promise<void> {
   await writeDrawing(path, drawCurves(options));
 }
 
 type Curve = { name: string; colour: string; dash: string | undefined; points: [number, number][] };
 
-function drawCurves(options: CurvesOptions): Drawing {
-  const { series, logY = false, yMin } = options;
+/** The drawing alone, to be a panel of a larger one. */
+export function drawCurves(options: CurvesOptions): Drawing {
+  const { series, logY = false, yMin, size = { width: 1200, height: 720 } } = options;
+  const { width, height } = size;
   const floor = logY ? Math.max(0, yMin ?? 0) : Number.NEGATIVE_INFINITY;
   const all: Curve[] = series.map(({ name, points, dashed }, index) => ({
     name,
@@ -62,7 +64,7 @@ function drawCurves(options: CurvesOptions): Drawing {
   const [xLow, xHigh] = extent(xs);
   const [yLow, yHigh] = extent(ys);
   const x = linearAxis(xLow, xHigh, frame.left, frame.right, {
-    ticks: 10,
+    ticks: width < 900 ? 5 : 10,
     whole: xs.every(Number.isInteger),
   });
   const y = logY

@@ -30,6 +30,9 @@ describe('vgg', () => {
     ['vgg13_bn', 28_703_140, 247_545_856],
     ['vgg16_bn', 34_015_396, 332_480_512],
     ['vgg19_bn', 39_327_652, 417_415_168],
+    // Without two numbers per map.
+    ['vgg13', 28_703_140 - 2 * 2944, 247_545_856],
+    ['vgg19', 39_327_652 - 2 * 5504, 417_415_168],
   ])('%s has them in its 32x32 form', (name, parameters, macs) => {
     expect(costs(find(name), { form: 'cifar' })).toEqual([parameters, macs]);
   });

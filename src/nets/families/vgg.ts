@@ -112,15 +112,13 @@ function imagenetForm(configuration: Configuration, variant: Variant): FormDescr
       const planes = flatten(net.adaptiveAveragePool(h, 'avgpool', 7));
       return sequential(planes, net, 'classifier', classifier(classes, linearStart));
     },
-    deviations: variant.batchNorm
-      ? ['Batch normalisation after every convolution; the paper, older than it, has none.']
-      : [],
+    deviations: variant.batchNorm ? [batchNormDeviation] : [],
   };
 }
 
 /** `inputs`: what the first linear layer takes; absent: whatever the picture's size gives. */
-function smallForm(configuration: Configuration, inputs?: number): FormDescription {
-  const steps = features(configuration, { batchNorm: true });
+function smallForm(configuration: Configuration, variant: Variant, inputs?: number): FormDescription {
+  const steps = features(configuration, variant);
   return {
     channels: 3,
     height: 32,
@@ -128,25 +126,27 @@ function smallForm(configuration: Configuration, inputs?: number): FormDescripti
     classes: 100,
     build: (x: Value, net: Layers, classes: number) =>
       sequential(
-        flatten(sequential(x, net, 'features', steps)),
+        flatten(sequential(x, net, 'features', variant.lrn ? withLrn(steps) : steps)),
         net,
         'classifier',
         classifier(classes, {}, inputs),
       ),
-    deviations: smallDeviations,
+    deviations: smallDeviations(variant),
   };
 }
 
-const smallDeviations = [
+const batchNormDeviation = 'Batch normalisation after every convolution; the paper, older than it, has none.';
+
+const smallDeviations = ({ batchNorm: normalised }: Variant): string[] => [
   'For 32x32 pictures, of which five pools leave one position: the first linear layer has 512 inputs, not 512*7*7.',
-  'Batch normalisation after every convolution; the paper, older than it, has none.',
+  ...(normalised ? [batchNormDeviation] : []),
   "Weights start as PyTorch's do.",
 ];
 
 const articleForm: FormDescription = {
-  ...smallForm(table.E, 512),
+  ...smallForm(table.E, { batchNorm: true }, 512),
   deviations: [
-    ...smallDeviations,
+    ...smallDeviations({ batchNorm: true }),
     'make_layers is printed inside the class, where the call to it does not find it; it is built as it was meant.',
     'Its first linear layer fits pictures of 32 to 63 pixels only.',
   ],
@@ -160,11 +160,14 @@ function vgg(
   published: readonly PublishedResult[] = [],
   variant: Variant = {},
 ): NetworkDescription {
-  const forms = { imagenet: imagenetForm(configuration, variant) };
+  const forms = {
+    imagenet: imagenetForm(configuration, variant),
+    cifar: smallForm(configuration, variant),
+  };
   return { name, year: 2014, paper, place: 'second in ILSVRC 2014', forms, published };
 }
 
-/** With batch normalisation, which also has a form for 32x32 pictures. */
+/** With batch normalisation. */
 function vggBn(
   name: string,
   configuration: Configuration,
@@ -173,7 +176,7 @@ function vggBn(
 ): NetworkDescription {
   const forms = {
     imagenet: imagenetForm(configuration, { batchNorm: true }),
-    cifar: smallForm(configuration),
+    cifar: smallForm(configuration, { batchNorm: true }),
   };
   return { name, year: 2014, paper, forms: { ...forms, ...more }, published };
 }
