@@ -42,6 +42,16 @@ const wanted = [
     otherwise: 'Those tests are skipped without it.',
     forTests: true,
   },
+  ...[
+    ['Open MPI', 'mpirun.openmpi', 'openmpi-bin'],
+    ['MPICH', 'mpiexec.mpich', 'mpich'],
+  ].map(([title, file, name]) => ({
+    title: `${title} (tests of several ranks)`,
+    isThere: () => isOnPath(file),
+    apt: [name],
+    otherwise: 'Those tests are skipped without it.',
+    forTests: true,
+  })),
   {
     title: "Python's onnx (checks exported files)",
     isThere: () => spawnSync('/usr/bin/python3', ['-c', 'import onnx'], { stdio: 'ignore' }).status === 0,

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { type Agreement, agree } from './agreement.ts';
+import type { Group } from './group.ts';
+
+/** A group in which every rank has spoken. */
+const saying = (...all: Agreement[]): Group =>
+  ({ gatherTexts: () => all.map((each) => JSON.stringify(each)) }) as unknown as Group;
+
+describe('agree', () => {
+  it('says nothing where all say the same', () => {
+    agree(saying({ code: '1' }, { code: '1' }), { code: '1' });
+  });
+
+  it('names the rank and what differs', () => {
+    const group = saying(
+      { code: '1', data: 'a' },
+      { code: '1', data: 'a' },
+      { code: '2', seed: '7', data: 'a' },
+    );
+    expect(() => agree(group, { code: '1', data: 'a' })).toThrow(
+      /do not train the same: rank 2 has code 2, rank 0 1; rank 2 has seed 7, rank 0 unset\. Start all/,
+    );
+  });
+});
