@@ -1,0 +1,118 @@
+// What carries the sums of a training step between ranks. Messages are under way while the backward pass goes on;
+// MPI moves data only when it is called, so `progress` is called between the engine's steps.
+//
+// On the wire numbers are f32, or bf16 for half the bytes. MPI knows no bf16, so that sum is made of two exchanges:
+// every rank gets its part of the message from all others, adds them in f32 in the order of the ranks, and hands the
+// rounded sum to all. All ranks so have the same bits.
+import type { Exchange } from '../graph/ops/exchange.ts';
+import type { NumericArray } from '../graph/tensor.ts';
+import type { Group } from './group.ts';
+import type { Numbers, Transfer } from './mpi/mpi.ts';
+import { packBf16, unpackBf16 } from './wire-format.ts';
+
+export type Wire = 'f32' | 'bf16';
+
+/** Of the messages since the last reset; small sums (batch norm's) are not counted among the messages. */
+export interface Traffic {
+  readonly messages: number;
+  /** Bytes of the messages as this rank hands them to MPI. */
+  readonly bytes: number;
+  /** Milliseconds from sending a message off to having its sum, added up. */
+  readonly underWayMs: number;
+  /** Milliseconds of them in which the rank did nothing but wait. */
+  readonly waitedMs: number;
+  /** Milliseconds waited for small sums. */
+  readonly smallMs: number;
+}
+
+export interface RankExchange extends Exchange {
+  /** Gives messages that are under way a turn. */
+  progress(): void;
+  traffic(): Traffic;
+  resetTraffic(): void;
+}
+
+export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
+  const underWay = new Map<string, { transfer: Transfer; began: number }>();
+  let traffic: Traffic = noTraffic;
+  return {
+    size: group.size,
+    start(channel, numbers) {
+      if (group.size === 1) return;
+      const began = performance.now();
+      const transfer =
+        wire === 'bf16' ? startBf16Sum(group, numbers as Float32Array) : startSum(group, numbers);
+      underWay.set(channel, { transfer, began });
+      const bytes = numbers.length * (wire === 'bf16' ? 2 : numbers.BYTES_PER_ELEMENT);
+      traffic = { ...traffic, messages: traffic.messages + 1, bytes: traffic.bytes + bytes };
+    },
+    finish(channel) {
+      if (group.size === 1) return;
+      const message = underWay.get(channel);
+      if (message === undefined) throw new Error(`No message ${channel} is under way.`);
+      underWay.delete(channel);
+      const waitedMs = group.wait(message.transfer, 'the sum of the gradients');
+      traffic = {
+        ...traffic,
+        underWayMs: traffic.underWayMs + performance.now() - message.began,
+        waitedMs: traffic.waitedMs + waitedMs,
+      };
+    },
+    sum(numbers) {
+      if (group.size === 1) return;
+      const smallMs = group.wait(group.startSum(numbers), 'a sum over the batch');
+      traffic = { ...traffic, smallMs: traffic.smallMs + smallMs };
+    },
+    progress() {
+      for (const { transfer } of underWay.values()) transfer.done();
+    },
+    traffic: () => traffic,
+    resetTraffic() {
+      traffic = noTraffic;
+    },
+  };
+}
+
+const noTraffic: Traffic = { messages: 0, bytes: 0, underWayMs: 0, waitedMs: 0, smallMs: 0 };
+
+function startSum(group: Group, numbers: NumericArray): Transfer {
+  return group.startSum(numbers as Numbers);
+}
+
+/** The sum in two exchanges; goes from one to the other whenever it is looked at. */
+function startBf16Sum(group: Group, numbers: Float32Array): Transfer {
+  const { size } = group;
+  const part = Math.ceil(numbers.length / size);
+  const packed = new Uint16Array(part * size);
+  packBf16(numbers, packed);
+  const parts = new Uint16Array(part * size);
+  let transfer = group.startAllToAll(packed, parts);
+  let phase: 'scattering' | 'gathering' | 'over' = 'scattering';
+  return {
+    done() {
+      if (phase === 'over') return true;
+      if (!transfer.done()) return false;
+      if (phase === 'scattering') {
+        phase = 'gathering';
+        transfer = group.startAllGather(addParts(parts, part, size), packed);
+        return false;
+      }
+      unpackBf16(packed, numbers);
+      phase = 'over';
+      return true;
+    },
+  };
+}
+
+/** The sum of `size` vectors that stand one after another, added in f32. */
+function addParts(parts: Uint16Array, length: number, size: number): Uint16Array {
+  const sum = new Float32Array(length);
+  const one = new Float32Array(length);
+  for (let rank = 0; rank < size; rank++) {
+    unpackBf16(parts.subarray(rank * length, (rank + 1) * length), one);
+    for (let i = 0; i < length; i++) sum[i] = (sum[i] as number) + (one[i] as number);
+  }
+  const packed = new Uint16Array(length);
+  packBf16(sum, packed);
+  return packed;
+}
