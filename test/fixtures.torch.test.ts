@@ -43,6 +43,7 @@ function differences(found: unknown, expected: unknown, path = '', scale = 0): s
 describe.skipIf(status !== 0)(`PyTorch${why}`, () => {
   it.each([
     ['fixtures.py', 'torch-losses.json'],
+    ['training_fixtures.py', 'torch-training.json'],
     ['residual_fixtures.py', 'senet-logits.json'],
     ['torchvision_fixtures.py', 'torchvision-logits.json'],
     ['checkpoint_fixtures.py', 'checkpoints/expected.json'],

@@ -124,7 +124,7 @@ export function stepErrors(engine: Engine, run: TorchvisionCase): StepErrors {
   const graph = createGraph();
   const images = input(graph, 'images', [batch, 3, size, size]);
   const labels = input(graph, 'labels', [batch], 'index');
-  const net: Layers = { ...layers(graph, true), dropout: (x) => x };
+  const net: Layers = { ...layers(graph, { training: true }), dropout: (x) => x };
   const built = formOf(findNetwork(run.name))[1].build(images, net, classes, defaultsOf(run.name));
   const { logits, auxiliary }: Heads = 'logits' in built ? built : { logits: built, auxiliary: [] };
   const loss = auxiliary.reduce((sum, head) => {

@@ -17,7 +17,7 @@ function structure(name: string, options: BuildOptions = {}): Series {
 function made(build: (x: Value, net: Layers) => Value): Series {
   const graph = createGraph();
   const images = input(graph, 'images', [1, 4, 8, 8]);
-  const logits = build(images, layers(graph, false));
+  const logits = build(images, layers(graph, { training: false }));
   const network: Network = {
     name: 'made',
     form: 'imagenet',

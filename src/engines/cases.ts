@@ -5,11 +5,13 @@ import type { NumericArray } from '../graph/tensor.ts';
 import type { OpCase } from './cases/case.ts';
 import { convolutionCases, linearCases } from './cases/convolutions.ts';
 import { activationCases, arithmeticCases, dropoutCases } from './cases/elementwise.ts';
+import { exchangeCases } from './cases/exchange.ts';
 import { graphCases } from './cases/graphs.ts';
 import { crossEntropyCases, sgdCases, softmaxCases } from './cases/losses.ts';
 import { batchNormCases, lrnCases } from './cases/normalisation.ts';
 import { adaptiveAveragePoolCases, averagePoolCases, maxPoolCases } from './cases/pooling.ts';
 import { concatCases, padCases, reshapeCases, sliceCases } from './cases/shapes.ts';
+import { trainingCases } from './cases/training.ts';
 import type { CompileOptions, Engine } from './engine.ts';
 
 export type { OpCase } from './cases/case.ts';
@@ -32,6 +34,8 @@ export const opCases: readonly OpCase[] = [
   ...softmaxCases,
   ...crossEntropyCases,
   ...sgdCases,
+  ...trainingCases,
+  ...exchangeCases,
   ...graphCases,
 ];
 

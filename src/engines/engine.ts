@@ -28,8 +28,18 @@ export interface CompileOptions {
   readonly dtype?: ComputeType;
   /** Initial values of random states; default 0. */
   readonly seed?: number;
-  /** Measure each step of each run, for `report`. */
-  readonly profile?: boolean;
+  /**
+   * Measure each step of each run, for `report`. `full`: also measure, when a report is asked for, the implementations
+   * that the library offers beside the chosen one, each by itself.
+   */
+  readonly profile?: boolean | 'full';
+}
+
+/** An implementation that could compute a step. */
+export interface Candidate {
+  readonly implementation: string;
+  /** With `full`: the fastest of a few runs by itself, in the layouts that it likes; reorders around it not counted. */
+  readonly ms?: number;
 }
 
 export interface StepReport {
@@ -37,8 +47,27 @@ export interface StepReport {
   readonly path: string;
   /** What computes it: the library's implementation name, `host` for the op's own definition, or `reorder`. */
   readonly implementation: string;
-  /** Mean over the profiled runs; 0 without `profile`. */
+  /** Mean over the profiled runs (the last of them, where there were many); 0 without `profile`. */
   readonly ms: number;
+  /** Milliseconds of each of these runs, the oldest first. */
+  readonly times: readonly number[];
+  /** Multiply-adds of a run, for convolutions, linear layers and their gradients. */
+  readonly macs: number;
+  /** Size of what it reads and writes, each tensor counted once, whether memory or a cache serves it. */
+  readonly bytes: number;
+  /** With `profile`: what the library offers for this step, the chosen one first. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** A stretch of the arena and the steps between which it holds something; -1 is before the first step. */
+export interface ArenaBlock {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+  /** The step that fills it: its op (`input` for what is fed, `scratchpad` for what a primitive notes) and path. */
+  readonly op: string;
+  readonly path: string;
 }
 
 export interface ProgramReport {
@@ -48,6 +77,9 @@ export interface ProgramReport {
   readonly runs: number;
   /** Memory planned for activations and scratch, and kept for state. */
   readonly arenaBytes: number;
+  /** The most that is alive at one step: no plan needs less. */
+  readonly lowerBoundBytes: number;
+  readonly arena: readonly ArenaBlock[];
   readonly stateBytes: number;
   readonly compileMs: number;
 }

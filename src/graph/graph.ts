@@ -97,6 +97,12 @@ export function state(graph: Graph, name: string, shape: Shape, role: StateRole,
   return value;
 }
 
+/** Gives a state another start; for graphs that are not compiled yet. */
+export function setInitial(target: Value, initial: Initial): void {
+  if (target.source.kind !== 'state') throw new Error('Only a state has a start.');
+  (target as { source: Source }).source = { ...target.source, initial };
+}
+
 export function constant(
   graph: Graph,
   shape: Shape,

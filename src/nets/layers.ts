@@ -3,6 +3,7 @@
 // its op into the graph. Bound to a mode once, so that a network file never asks whether it is training.
 import { type Graph, type Initial, input, scope, state, type Value } from '../graph/graph.ts';
 import type { Pair } from '../graph/ops/convolution.ts';
+import type { Exchange } from '../graph/ops/exchange.ts';
 import {
   adaptiveAveragePool,
   averagePool,
@@ -12,6 +13,7 @@ import {
   globalAveragePool,
   linear,
   maxPool,
+  synchronisedBatchNorm,
 } from '../graph/ops/index.ts';
 
 /** How a layer's weights start; default PyTorch's, U(-b, b) with b = 1/sqrt(inputs of an output). */
@@ -68,7 +70,25 @@ export interface Layers {
 /** The feed (an index scalar) that makes a training step's dropout masks; fed anew each step. */
 export const dropoutSeedInput = 'dropoutSeed';
 
-export function layers(graph: Graph, training: boolean): Layers {
+/** What a training leaves as it is: says of a weight's name whether it is frozen. */
+export type Frozen = (name: string) => boolean;
+
+/** The part of a training step that one of several ranks computes. */
+export interface RankPart {
+  /** Pictures of the batch that come before this rank's: dropout's masks are those of the whole batch. */
+  readonly firstPicture: number;
+  /** Batch norm over the batches of all ranks; absent: over the rank's own. */
+  readonly synchronise?: Exchange;
+}
+
+export interface Mode {
+  readonly training: boolean;
+  /** A batch norm whose weight and bias are both frozen normalises by its running statistics, training or not. */
+  readonly frozen?: Frozen | undefined;
+  readonly part?: RankPart | undefined;
+}
+
+export function layers(graph: Graph, { training, frozen = () => false, part }: Mode): Layers {
   const weight = (name: string, shape: readonly number[], initial: Initial): Value =>
     state(graph, `${graph.path}.${name}`, shape, 'parameter', initial);
   const running = (name: string, size: number, value: number): Value =>
@@ -102,7 +122,11 @@ export function layers(graph: Graph, training: boolean): Layers {
           runningMean: running('running_mean', channels, 0),
           runningVariance: running('running_var', channels, 1),
         };
-        return batchNorm(x, states, { epsilon, momentum, training });
+        const still = frozen(`${graph.path}.weight`) && frozen(`${graph.path}.bias`);
+        const options = { epsilon, momentum, training: training && !still };
+        const together = part?.synchronise;
+        if (options.training && together) return synchronisedBatchNorm(x, states, options, together);
+        return batchNorm(x, states, options);
       }),
     maxPool: (x, name, kernel, options) => scope(graph, name, () => maxPool(x, { kernel, ...options })),
     averagePool: (x, name, kernel, options) =>
@@ -113,7 +137,7 @@ export function layers(graph: Graph, training: boolean): Layers {
       training
         ? scope(graph, name, () => {
             const seed = graph.inputs.get(dropoutSeedInput) ?? input(graph, dropoutSeedInput, [], 'index');
-            return dropout(x, seed, { rate, stream: dropouts++ });
+            return dropout(x, seed, { rate, stream: dropouts++, firstRow: part?.firstPicture ?? 0 });
           })
         : x,
   };

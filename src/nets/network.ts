@@ -3,7 +3,7 @@
 import { didYouMean, UserError } from '../errors.ts';
 import { createGraph, type Graph, input, type Value } from '../graph/graph.ts';
 import { formatShape } from '../graph/tensor.ts';
-import { type Layers, layers } from './layers.ts';
+import { type Frozen, type Layers, layers, type RankPart } from './layers.ts';
 
 /**
  * `imagenet`: the paper's own form (for LeNet, whose paper is older than ImageNet, the form of its paper);
@@ -95,6 +95,10 @@ export interface BuildOptions {
   readonly batch?: number;
   /** Training form: batch statistics, dropout, side heads; default false. */
   readonly training?: boolean;
+  /** Weights that a training leaves as they are: their batch norms keep to the running statistics. */
+  readonly frozen?: Frozen | undefined;
+  /** Which part of the batch this is, where several ranks train together. */
+  readonly part?: RankPart | undefined;
   /** The network's own options; default each one's default. */
   readonly options?: OptionValues;
 }
@@ -130,7 +134,7 @@ export function buildNetwork(description: NetworkDescription, options: BuildOpti
   const [form, found] = formOf(description, options.form);
   const { channels = found.channels, height = found.height, width = found.width } = options;
   const classes = options.classes ?? found.classes;
-  const { batch = 1, training = false } = options;
+  const { batch = 1, training = false, frozen, part } = options;
   for (const [what, value] of Object.entries({ batch, channels, height, width, classes })) {
     if (!Number.isInteger(value) || value < 1) {
       throw new UserError(`${what} is ${value}; expected a whole number of at least 1.`, { exitCode: 2 });
@@ -151,7 +155,7 @@ export function buildNetwork(description: NetworkDescription, options: BuildOpti
   const graph = createGraph();
   const images = input(graph, 'images', [batch, channels, height, width]);
   try {
-    const built = found.build(images, layers(graph, training), classes, values);
+    const built = found.build(images, layers(graph, { training, frozen, part }), classes, values);
     const heads: Heads = 'logits' in built ? built : { logits: built, auxiliary: [] };
     return { name: description.name, form, classes, options: values, graph, images, ...heads };
   } catch (error) {

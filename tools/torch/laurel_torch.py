@@ -109,10 +109,8 @@ NETWORKS = {
 }
 
 
-def build(name, form, seed):
-    """The network with Laurel's start for this seed, and its input shape."""
-    make, shape = NETWORKS[(name, form)]
-    network = make()
+def draw_weights(network, seed):
+    """Gives the network the start that Laurel draws for its names with this seed."""
     with torch.no_grad():
         for module_name, module in network.named_modules():
             if not isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -122,7 +120,13 @@ def build(name, form, seed):
                 drawn = uniforms(seed, stream_of(f"{module_name}.{kind}"), parameter.numel())
                 values = ((2 * drawn - 1) * bound).astype(np.float32).reshape(parameter.shape)
                 parameter.copy_(torch.from_numpy(values))
-    return network, shape
+    return network
+
+
+def build(name, form, seed):
+    """The network with Laurel's start for this seed, and its input shape."""
+    make, shape = NETWORKS[(name, form)]
+    return draw_weights(make(), seed), shape
 
 
 def batch_of(seed, step, batch, shape, classes):

@@ -29,6 +29,8 @@ const structBytes = {
 };
 const eltwise = { relu: 31, tanh: 47, logistic: 175, linear: 127 };
 const tags = { any: 1, nhwc: 20, nChw8c: 93, nChw16c: 69 } satisfies Record<LayoutTag, number>;
+/** `dnnl_query_op_d`. */
+const operationQuery = 65;
 const flagValues = { globalStatistics: 1, relu: 4, scale: 8, shift: 16 };
 
 function normalizationFlags(flags: NormalizationFlags): number {
@@ -353,6 +355,29 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
     },
     sameLayout: (a, b) => call('dnnl_memory_desc_equal', 'i(pp)')(a.handle, b.handle) === 1,
     describe: (kind, request, attributes) => recipes[kind](request, attributes),
+    alternatives(descriptor, hint) {
+      // The request is inside the descriptor, as it was made, with `any` where the layout was left open.
+      const out = new BigUint64Array(1);
+      const query = call('dnnl_primitive_desc_query', 'i(piip)');
+      if (query(descriptor, operationQuery, 0, out) !== shared.status.success) return [];
+      const request = out[0] as bigint;
+      const attributes = new BigUint64Array(1);
+      const getAttributes = call('dnnl_primitive_desc_get_attr', 'i(pp)');
+      check(getAttributes(descriptor, attributes), 'primitive_desc_get_attr');
+      const create = call('dnnl_primitive_desc_iterator_create', 'i(ppppp)');
+      const status = create(out, request, attributes[0] as bigint, engine, hint);
+      if (status !== shared.status.success) return [];
+      const iterator = out[0] as bigint;
+      const found: bigint[] = [];
+      while (call('dnnl_primitive_desc_iterator_next', 'i(p)')(iterator) === shared.status.success) {
+        const handle = BigInt(call('dnnl_primitive_desc_iterator_fetch', 'p(p)')(iterator) ?? 0);
+        if (handle === 0n) break;
+        own(() => call('dnnl_primitive_desc_destroy', 'i(p)')(handle));
+        found.push(handle);
+      }
+      call('dnnl_primitive_desc_iterator_destroy', 'i(p)')(iterator);
+      return found;
+    },
     postOperations(list, operation) {
       if (operation.kind === 'relu') {
         check(call('dnnl_post_ops_append_eltwise', 'i(pfiff)')(list, 1, eltwise.relu, 0, 0), 'post-op relu');

@@ -305,6 +305,20 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
     },
     sameLayout: (a, b) => call('dnnl_memory_desc_equal', 'i(pp)')(a.handle, b.handle) === 1,
     describe: (kind, request, attributes) => recipes[kind](request, attributes),
+    alternatives(descriptor) {
+      const found: bigint[] = [];
+      for (let current = descriptor; ; ) {
+        const out = new BigUint64Array(1);
+        check(call('dnnl_primitive_desc_clone', 'i(pp)')(out, current), 'primitive_desc_clone');
+        const handle = out[0] as bigint;
+        // Moves the copy on to the next implementation; it stays as it was where there is none.
+        const next = call('dnnl_primitive_desc_next_impl', 'i(p)')(handle);
+        own(() => call('dnnl_primitive_desc_destroy', 'i(p)')(handle));
+        if (next !== shared.status.success) return found;
+        found.push(handle);
+        current = handle;
+      }
+    },
     postOperations(list, operation) {
       if (operation.kind === 'relu') {
         check(call('dnnl_post_ops_append_eltwise', 'i(piff)')(list, eltwise.relu, 0, 0), 'post-op relu');

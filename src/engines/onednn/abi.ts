@@ -78,6 +78,8 @@ export interface PrimitiveDescriptor {
   readonly scratchpadBytes: number;
   /** The layout that the primitive wants for an argument; undefined if it has none. */
   layout(query: LayoutQuery, index?: number): Layout | undefined;
+  /** What else the library offers for the same request, in its order of preference; none for sum, concat and reorder. */
+  alternatives(): PrimitiveDescriptor[];
 }
 
 /** `any` leaves the choice to the primitive; the others are the layouts of pictures that primitives choose. */
@@ -94,6 +96,8 @@ export interface Dialect {
   sameLayout(a: Layout, b: Layout): boolean;
   /** A primitive descriptor, or undefined where the library has no implementation. */
   describe<K extends RequestKind>(kind: K, request: Requests[K], attributes: Pointer): bigint | undefined;
+  /** The primitive descriptors that come after one for the same request; `hint` as in the request. */
+  alternatives(descriptor: bigint, hint: bigint | null): bigint[];
   postOperations(list: Pointer, operation: PostOperation): void;
 }
 

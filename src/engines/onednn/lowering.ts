@@ -4,7 +4,7 @@
 // shared by everyone who asks again. An op without a native kernel runs its own definition on the host, on
 // plain tensors; the report says `host` there.
 import type { Graph, Node, Value } from '../../graph/graph.ts';
-import type { NumericArray } from '../../graph/tensor.ts';
+import { type NumericArray, sameShape } from '../../graph/tensor.ts';
 import {
   argument,
   type Layout,
@@ -14,6 +14,7 @@ import {
 } from './abi.ts';
 import type { Fusion } from './fusion.ts';
 import type { Natives } from './natives.ts';
+import { optimizerOps } from './schedule.ts';
 
 /** A stretch of memory. `arena`: shared by liveness; `kept`: holds its content between runs. */
 export interface Storage {
@@ -34,6 +35,8 @@ export interface Tensor {
 interface StepBase {
   readonly op: string;
   readonly path: string;
+  /** The node that it computes, or a part of it; none for reorders and copies. */
+  readonly node?: Node | undefined;
   readonly reads: readonly Tensor[];
   readonly writes: readonly Tensor[];
   /** `writes[0]` may take over the storage of this tensor if nobody reads it later. */
@@ -131,8 +134,9 @@ function planDims(nodes: readonly Node[]): (value: Value) => readonly number[] {
       const [o, ...rest] = filters.shape as [number, ...number[]];
       grouped.set(filters, [groups, o / groups, ...rest]);
     }
-    if (node.op.name !== 'sgd') continue;
-    const family = [...node.inputs.slice(0, 3), ...node.outputs];
+    if (!optimizerOps.has(node.op.name)) continue;
+    const shape = node.outputs[0]?.shape as readonly number[];
+    const family = [...node.inputs, ...node.outputs].filter((value) => sameShape(value.shape, shape));
     const dims = family.map((value) => grouped.get(value)).find((found) => found !== undefined);
     if (dims !== undefined) for (const value of family) grouped.set(value, dims);
   }
@@ -291,6 +295,7 @@ export function lower(options: LoweringOptions): Lowered {
         kind: 'primitive',
         op,
         path: node.path,
+        node,
         descriptor,
         arguments: list,
         reads: inputs.map(([, tensor]) => tensor),
@@ -303,6 +308,7 @@ export function lower(options: LoweringOptions): Lowered {
         kind: 'host',
         op: node.op.name,
         path: node.path,
+        node,
         reads,
         writes,
         compute,

@@ -1,5 +1,7 @@
 // One arena for everything that a run needs only for a while: two tensors share memory if no step needs both.
-// Storages are placed largest first, each at the lowest place where it meets none that lives at the same time.
+// This is the dynamic storage allocation problem, which is NP-hard; placing storages one after another, each where it
+// meets none that lives at the same time, comes close if the order is good. Several orders are tried, then storages
+// that stick out on top are placed earlier, until the plan meets the largest live set or the tries are used up.
 import type { Step, Storage, Tensor } from './lowering.ts';
 
 const alignment = 128;
@@ -19,13 +21,14 @@ export function planMemory(
   const storages = lifetimes(steps, inputs, outputs);
   const merged = mergeInPlace(steps, storages);
   const roots = [...storages].filter((storage) => !merged.has(storage));
-  const arenaBytes = place(roots);
+  const lowerBoundBytes = largestLiveSet(roots, steps.length);
+  const arenaBytes = place(roots, lowerBoundBytes);
   for (const storage of storages) {
     let root = storage;
     for (let next = merged.get(root); next !== undefined; next = merged.get(root)) root = next;
     storage.offset = root.offset;
   }
-  return { arenaBytes, lowerBoundBytes: largestLiveSet(roots, steps.length) };
+  return { arenaBytes, lowerBoundBytes };
 }
 
 function lifetimes(
@@ -70,23 +73,93 @@ function mergeInPlace(steps: readonly Step[], storages: ReadonlySet<Storage>): M
   return merged;
 }
 
-function place(storages: readonly Storage[]): number {
-  const placed: Storage[] = [];
+type Order = (a: Storage, b: Storage) => number;
+
+const duration = ({ first, last }: Storage): number => last - first + 1;
+
+/** Largest first; largest in bytes times steps first; longest first; in the order of their lives. */
+const orders: readonly Order[] = [
+  (a, b) => b.bytes - a.bytes || a.first - b.first,
+  (a, b) => b.bytes * duration(b) - a.bytes * duration(a) || a.first - b.first,
+  (a, b) => duration(b) - duration(a) || b.bytes - a.bytes,
+  (a, b) => a.first - b.first || b.bytes - a.bytes,
+];
+/** `lowest`: the lowest gap that is large enough; `tightest`: the one that is left with the least room. */
+const fits = ['lowest', 'tightest'] as const;
+type Fit = (typeof fits)[number];
+/** Tries that place what stuck out earlier, for each order and fit; a try of ResNet-152 takes about 5 ms. */
+const repairs = 8;
+
+/** Gives each storage an offset and says how many bytes that takes, `bound` at best. */
+function place(storages: readonly Storage[], bound: number): number {
+  let best: Placement = { offsets: new Map(), total: Number.POSITIVE_INFINITY };
+  // What alignment costs is not worth a search.
+  const goodEnough = bound * 1.005 + alignment;
+  for (const order of orders) {
+    for (const fit of fits) {
+      let sequence = [...storages].sort(order);
+      for (let attempt = 0; attempt <= repairs; attempt++) {
+        const placement = placeInOrder(sequence, fit);
+        if (placement.total < best.total) best = placement;
+        if (best.total <= goodEnough) break;
+        sequence = sooner(sequence, placement);
+      }
+      if (best.total <= goodEnough) break;
+    }
+    if (best.total <= goodEnough) break;
+  }
+  for (const storage of storages) storage.offset = best.offsets.get(storage) as number;
+  return best.total === Number.POSITIVE_INFINITY ? 0 : best.total;
+}
+
+interface Placement {
+  readonly offsets: ReadonlyMap<Storage, number>;
+  readonly total: number;
+}
+
+function placeInOrder(sequence: readonly Storage[], fit: Fit): Placement {
+  const offsets = new Map<Storage, number>();
+  const offsetOf = (storage: Storage): number => offsets.get(storage) as number;
   let total = 0;
-  for (const storage of [...storages].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+  const placed: Storage[] = [];
+  for (const storage of sequence) {
     const neighbours = placed
       .filter((other) => other.first <= storage.last && storage.first <= other.last)
-      .sort((a, b) => a.offset - b.offset);
-    let offset = 0;
-    for (const other of neighbours) {
-      if (offset + storage.bytes <= other.offset) break;
-      offset = Math.max(offset, align(other.offset + other.bytes));
-    }
-    storage.offset = offset;
+      .sort((a, b) => offsetOf(a) - offsetOf(b));
+    const offset = findGap(storage.bytes, neighbours, offsetOf, fit);
+    offsets.set(storage, offset);
     total = Math.max(total, align(offset + storage.bytes));
     placed.push(storage);
   }
-  return total;
+  return { offsets, total };
+}
+
+/** Where `bytes` go between neighbours, which are sorted by their offsets; above all of them if nowhere else. */
+function findGap(
+  bytes: number,
+  neighbours: readonly Storage[],
+  offsetOf: (storage: Storage) => number,
+  fit: Fit,
+): number {
+  let end = 0;
+  let best: number | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const other of neighbours) {
+    const room = offsetOf(other) - end;
+    if (bytes <= room && room < least) {
+      [best, least] = [end, room];
+      if (fit === 'lowest') break;
+    }
+    end = Math.max(end, align(offsetOf(other) + other.bytes));
+  }
+  return best ?? end;
+}
+
+/** The sequence with the storages that reach the top moved to its front. */
+function sooner(sequence: readonly Storage[], { offsets, total }: Placement): Storage[] {
+  const isHighest = (storage: Storage): boolean =>
+    align((offsets.get(storage) as number) + storage.bytes) === total;
+  return [...sequence.filter(isHighest), ...sequence.filter((storage) => !isHighest(storage))];
 }
 
 function align(bytes: number): number {

@@ -105,7 +105,7 @@ export function createNatives(library: Library): Natives {
     return attributes;
   };
 
-  const wrap = (handle: bigint): PrimitiveDescriptor => {
+  const wrap = (handle: bigint, hint: bigint | null): PrimitiveDescriptor => {
     const name = new BigUint64Array(1);
     check(
       call('dnnl_primitive_desc_query', 'i(piip)')(handle, shared.queries.implementation, 0, name),
@@ -117,6 +117,7 @@ export function createNatives(library: Library): Natives {
       implementation: library.string(name[0] as bigint),
       scratchpadBytes: scratchpad?.bytes ?? 0,
       layout: (query: LayoutQuery, index = 0) => dialect.queryLayout(handle, shared.queries[query], index),
+      alternatives: () => dialect.alternatives(handle, hint).map((other) => wrap(other, hint)),
     };
   };
 
@@ -139,7 +140,8 @@ export function createNatives(library: Library): Natives {
     sameLayout: dialect.sameLayout,
     describe(kind, request, postOperations = []) {
       const handle = dialect.describe(kind, request, attributesFor(postOperations));
-      return handle === undefined ? undefined : wrap(handle);
+      const { hint } = request as { hint?: PrimitiveDescriptor };
+      return handle === undefined ? undefined : wrap(handle, hint?.handle ?? null);
     },
     primitive: (descriptor) =>
       created(

@@ -3,10 +3,11 @@
 import { didYouMean } from '../../errors.ts';
 import { type Graph, liveNodes, type Value } from '../../graph/graph.ts';
 import { elementCount, type NumericArray } from '../../graph/tensor.ts';
-import type { CompileOptions, EngineDescription, Program, ProgramReport, StepReport } from '../engine.ts';
+import type { CompileOptions, EngineDescription, Program, ProgramReport } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { initialValues } from '../initial.ts';
 import { argument, type Layout } from './abi.ts';
+import { candidateFinder } from './candidates.ts';
 import { planFusion } from './fusion.ts';
 import { kernels } from './kernels/index.ts';
 import { optimizedStateLayout } from './kernels/sgd.ts';
@@ -15,7 +16,9 @@ import { lower, type Step, type Storage, type Tensor } from './lowering.ts';
 import { allocateRegion, type Region } from './memory.ts';
 import { planMemory } from './memory-plan.ts';
 import { argumentTable, createNatives, type Natives } from './natives.ts';
+import { createStopwatch, describeArena, describeSteps } from './report.ts';
 import { schedule } from './schedule.ts';
+import { signalShield } from './signals.ts';
 
 const alignment = 128;
 
@@ -33,6 +36,7 @@ export function compileProgram(
     );
   }
   const began = performance.now();
+  const shielded = signalShield();
   const natives = createNatives(library);
   const nodes = schedule(liveNodes(graph));
   const lowered = lower({
@@ -98,8 +102,9 @@ export function compileProgram(
     unstarted.delete(name);
   };
 
-  const milliseconds = new Float64Array(steps.length);
+  const stopwatch = createStopwatch(steps);
   const compileMs = performance.now() - began;
+  const candidatesOf = profile ? candidateFinder(library, natives, profile === 'full') : () => [];
   let prologueIsStale = true;
   let runs = 0;
   let disposed = false;
@@ -114,10 +119,12 @@ export function compileProgram(
       checkFeeds(graph, feeds);
       for (const name of unstarted) start(name);
       for (const [name, array] of inputArrays) array.set(feeds[name] as NumericArray);
-      if (prologueIsStale) for (const step of prologue) step();
-      prologueIsStale = false;
-      if (profile) runTimed(steps, milliseconds);
-      else for (const step of steps) step();
+      shielded(() => {
+        if (prologueIsStale) for (const step of prologue) step();
+        prologueIsStale = false;
+        if (profile) stopwatch.run();
+        else for (const step of steps) step();
+      });
       runs++;
       return Object.fromEntries(outputArrays.map(([name, array]) => [name, array.slice()]));
     },
@@ -135,11 +142,11 @@ export function compileProgram(
     report: (): ProgramReport => ({
       engine,
       dtype,
-      steps: lowered.steps.map((step, i) =>
-        describeStep(step, runs > 0 ? (milliseconds[i] as number) / runs : 0),
-      ),
+      steps: describeSteps(lowered.steps, stopwatch.times(), disposed ? () => [] : candidatesOf),
       runs,
       arenaBytes: plan.arenaBytes,
+      lowerBoundBytes: plan.lowerBoundBytes,
+      arena: describeArena(lowered.steps, lowered.inputs),
       stateBytes: kept.bytes,
       compileMs,
     }),
@@ -168,22 +175,6 @@ function placeKept(library: Library, tensors: readonly Tensor[]): { region: Regi
   return { region: allocateRegion(library, bytes), bytes };
 }
 
-function describeStep(step: Step, ms: number): StepReport {
-  const implementation =
-    step.kind === 'host' ? 'host' : step.op === 'reorder' ? 'reorder' : step.descriptor.implementation;
-  return { op: step.op, path: step.path, implementation, ms };
-}
-
-function runTimed(steps: readonly (() => void)[], milliseconds: Float64Array): void {
-  let before = performance.now();
-  steps.forEach((step, i) => {
-    step();
-    const after = performance.now();
-    milliseconds[i] = (milliseconds[i] as number) + after - before;
-    before = after;
-  });
-}
-
 interface StateAccess {
   read(name: string): Float32Array;
   write(name: string, values: ArrayLike<number>): void;
@@ -197,6 +188,7 @@ function createStateAccess(
   addressOf: (tensor: Tensor) => bigint,
   library: Library,
 ): StateAccess {
+  const shielded = signalShield();
   const moves = new Map<string, { numbers: Float32Array; run: () => void }>();
   const mover = (name: string, direction: 'read' | 'write') => {
     const tensor = states.get(name);
@@ -237,7 +229,7 @@ function createStateAccess(
   return {
     read(name) {
       const { numbers, run } = mover(name, 'read');
-      run();
+      shielded(run);
       return numbers.slice();
     },
     write(name, values) {
@@ -247,7 +239,7 @@ function createStateAccess(
         throw new Error(`The state ${name} got ${values.length} numbers, expected ${count}.`);
       }
       numbers.set(values);
-      run();
+      shielded(run);
     },
   };
 }

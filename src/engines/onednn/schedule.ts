@@ -1,25 +1,40 @@
 // The order in which nodes run. Networks and gradients stand in a good order already; the optimiser does not:
 // graphs list it at the end, so that every weight gradient would be kept until then. Each update runs as
-// soon as its gradient is there and nobody else will read the weight.
+// soon as its gradient is there and nobody else will read the weight. Messages to other ranks set out as soon as what
+// they carry is there, and are waited for where the graph has it, behind the backward pass.
 import type { Node, Value } from '../../graph/graph.ts';
+
+/** Ops that work on a weight and what is kept for it. */
+export const optimizerOps: ReadonlySet<string> = new Set([
+  'accumulate',
+  'sgd',
+  'clipFilters',
+  'averageWeights',
+]);
+
+const eagerOps: ReadonlySet<string> = new Set([...optimizerOps, 'exchangeStart']);
 
 export function schedule(nodes: readonly Node[]): Node[] {
   const lastRead = new Map<Value, number>();
   nodes.forEach((node, i) => {
-    if (node.op.name === 'sgd') return;
+    if (eagerOps.has(node.op.name)) return;
     for (const value of node.inputs) lastRead.set(value, i);
   });
-  const position = new Map(nodes.map((node, i) => [node, i]));
-  const key = (node: Node, i: number): number => {
-    if (node.op.name !== 'sgd') return i;
-    const ready = node.inputs.map((value) => {
-      const made = value.source.kind === 'node' ? (position.get(value.source.node) ?? i) : -1;
-      return Math.max(made, value.source.kind === 'state' ? (lastRead.get(value) ?? -1) : -1);
+  const keys = new Map<Node, number>();
+  nodes.forEach((node, i) => {
+    if (!eagerOps.has(node.op.name)) {
+      keys.set(node, i);
+      return;
+    }
+    const ready = node.inputs.map(({ source }, k) => {
+      if (source.kind === 'node') return keys.get(source.node) ?? i;
+      return source.kind === 'state' ? (lastRead.get(node.inputs[k] as Value) ?? -1) : -1;
     });
-    return Math.max(...ready) + 0.5;
-  };
+    // The last of several at one place keeps the order of the graph, which lists what is read before its reader.
+    keys.set(node, Math.floor(Math.max(...ready)) + 0.5);
+  });
   return nodes
-    .map((node, i) => ({ node, key: key(node, i), i }))
+    .map((node, i) => ({ node, key: keys.get(node) as number, i }))
     .sort((a, b) => a.key - b.key || a.i - b.i)
     .map(({ node }) => node);
 }

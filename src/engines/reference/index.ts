@@ -3,7 +3,7 @@
 // `f64` keeps every float in double precision (for checking gradients by differences); `bf16` rounds every
 // value of compute precision to bfloat16 where it is made, which is what a bf16 engine is measured against.
 import { didYouMean } from '../../errors.ts';
-import type { Graph, Value } from '../../graph/graph.ts';
+import type { Graph, Node, Value } from '../../graph/graph.ts';
 import { elementCount, type NumericArray, type Precision } from '../../graph/tensor.ts';
 import type {
   CompileOptions,
@@ -15,6 +15,7 @@ import type {
 } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { initialValues } from '../initial.ts';
+import { multiplyAddsOf } from '../profile/work.ts';
 import { roundToBf16 } from './bf16.ts';
 import { planRun } from './plan.ts';
 
@@ -91,9 +92,15 @@ function compile(graph: Graph, options: CompileOptions = {}): Program {
       path: node.path,
       implementation: 'host',
       ms: profile && runs > 0 ? (milliseconds[i] as number) / runs : 0,
+      times: profile && runs > 0 ? [(milliseconds[i] as number) / runs] : [],
+      macs: multiplyAddsOf(node),
+      bytes: bytesOf(node, dtype),
+      candidates: [],
     })),
     runs,
     arenaBytes: plan.peakElements * bytesPerElement(dtype),
+    lowerBoundBytes: plan.peakElements * bytesPerElement(dtype),
+    arena: [],
     stateBytes: [...states.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
     compileMs,
   });
@@ -136,6 +143,12 @@ function constantData({ source }: Value): NumericArray {
 
 function bytesPerElement(dtype: ComputeType): number {
   return dtype === 'f64' ? 8 : 4;
+}
+
+/** Size of what a node reads and writes. */
+function bytesOf({ inputs, outputs }: Node, dtype: ComputeType): number {
+  const elements = [...new Set([...inputs, ...outputs])].map(({ shape }) => elementCount(shape));
+  return elements.reduce((sum, count) => sum + count, 0) * bytesPerElement(dtype);
 }
 
 function allocate(count: number, precision: Precision, dtype: ComputeType): NumericArray {

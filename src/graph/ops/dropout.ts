@@ -1,7 +1,7 @@
 // Dropout (Hinton et al. 2012), "inverted": kept elements are divided by 1 - rate in training, so that nothing
 // needs to change at test time (AlexNet's paper multiplies by 0.5 at test time instead; the expectation is the
-// same). Element i is kept where uniform(seed, stream, i) >= rate. The mask is a function of the fed seed, so
-// a step can be made again, and the gradient is the same op on dy.
+// same). Element i of the whole batch is kept where uniform(seed, stream, i) >= rate. The mask is a function of the
+// fed seed, so a step can be made again, and the gradient is the same op on dy.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import { hashKey, hashWithKey } from '../random.ts';
@@ -13,6 +13,8 @@ export interface DropoutAttributes {
   readonly rate: number;
   /** Tells the dropouts of one network apart; they share the fed seed. */
   readonly stream: number;
+  /** Rows (along the first axis) that come before these in the whole batch; default 0. */
+  readonly firstRow?: number;
 }
 
 /** (x, seed) -> y */
@@ -28,13 +30,14 @@ export const dropoutOp: OpDefinition<DropoutAttributes> = {
     expectIndex('dropout', 'a seed', seed);
     return [{ shape: x.shape, precision: x.precision }];
   },
-  evaluate({ attributes: { rate, stream }, inputs: [x, seed], outputs: [y] }) {
+  evaluate({ attributes: { rate, stream, firstRow = 0 }, inputs: [x, seed], inputShapes, outputs: [y] }) {
     if (!x || !seed || !y) return;
     const key = hashKey(seed[0] as number, stream);
     const threshold = rate * 2 ** 32;
     const scale = 1 / (1 - rate);
+    const first = firstRow === 0 ? 0 : firstRow * (y.length / (inputShapes[0]?.[0] as number));
     for (let i = 0; i < y.length; i++) {
-      y[i] = hashWithKey(key, i) >= threshold ? (x[i] as number) * scale : 0;
+      y[i] = hashWithKey(key, first + i) >= threshold ? (x[i] as number) * scale : 0;
     }
   },
   gradient: ({ node, outputGradients: [dy] }) => [

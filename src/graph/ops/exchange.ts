@@ -20,6 +20,9 @@ export interface Exchange {
   sum(numbers: Float64Array): void;
 }
 
+/** One rank, whose sums are its own numbers. */
+export const oneRank: Exchange = { size: 1, start() {}, finish() {}, sum() {} };
+
 export interface ExchangeAttributes {
   readonly exchange: Exchange;
   /** Tells the messages of one graph apart. */

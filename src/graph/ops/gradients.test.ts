@@ -10,6 +10,7 @@ import { emit, emitOne, type Value } from '../graph.ts';
 import { normals, uniforms } from '../random.ts';
 import { elementCount, type Shape } from '../tensor.ts';
 import { batchNormInferenceOp, batchNormTrainingOp } from './batch-norm.ts';
+import { oneRank } from './exchange.ts';
 import {
   adaptiveAveragePool,
   add,
@@ -33,6 +34,7 @@ import {
   softmax,
   tanh,
 } from './index.ts';
+import { normaliseTogether } from './synchronised-batch-norm.ts';
 
 const size = (max: number, min = 1) => fc.integer({ min, max });
 const seed = fc.integer({ min: 0, max: 1e6 });
@@ -144,6 +146,13 @@ describe('gradient rules', () => {
     inputs: { x: { shape: shapeOf(o) }, gamma: positive(o.c, o.seed), beta: { shape: [o.c] } },
     build: ({ x, gamma, beta }) =>
       emit(batchNormTrainingOp, { epsilon: 0.1 }, [x as Value, gamma as Value, beta as Value])[0] as Value,
+  }));
+
+  property('synchronisedBatchNorm', batch, (o) => ({
+    seed: o.seed,
+    inputs: { x: { shape: shapeOf(o) }, gamma: positive(o.c, o.seed), beta: { shape: [o.c] } },
+    build: ({ x, gamma, beta }) =>
+      normaliseTogether(x as Value, gamma as Value, beta as Value, { epsilon: 0.1, exchange: oneRank }).y,
   }));
 
   property('batchNormInference', batch, (o) => ({

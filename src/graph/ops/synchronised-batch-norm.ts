@@ -20,7 +20,6 @@ import {
 import { channelShape, expectInputs, expectShape } from './checks.ts';
 import type { Exchange } from './exchange.ts';
 import { movingAverage } from './moving-average.ts';
-import { multiply } from './multiply.ts';
 
 interface StatisticsAttributes {
   readonly exchange: Exchange;
@@ -83,69 +82,66 @@ export const synchronisedBatchNormOp: OpDefinition<SynchronisedAttributes> = {
       ...[x, dy, gamma, mean, variance],
     ]) as [Value, Value, Value];
     const inputs = [gamma, mean, variance, count, dgamma, dbeta];
-    const [scale, shift] = emit(jointCorrectionOp, { epsilon, exchange, rank: x.shape.length }, inputs) as [
-      Value,
-      Value,
-    ];
-    return [add(add(own, multiply(x, scale)), shift), dgamma, dbeta];
+    const [scale, shift] = emit(jointCorrectionOp, { epsilon, exchange }, inputs) as [Value, Value];
+    const through = emitOne(batchNormInferenceOp, { epsilon }, [x, scale, shift, mean, variance]);
+    return [add(own, through), dgamma, dbeta];
   },
 };
 
-interface CorrectionAttributes extends SynchronisedAttributes {
-  /** Axes of x. */
-  readonly rank: number;
-}
-
 /**
- * (gamma, mean, variance, count, dgamma, dbeta) -> a, b with dx = own + a x + b: what flows through the statistics.
- *   a = -gamma / (variance + epsilon) dgamma / M;  b = -gamma / sqrt(variance + epsilon) dbeta / M - a mean
+ * (gamma, mean, variance, count, dgamma, dbeta) -> a, b with dx = own + a xhat + b: what flows through the statistics.
+ *   a = -gamma / sqrt(variance + epsilon) dgamma / M;  b = -gamma / sqrt(variance + epsilon) dbeta / M
  */
-export const jointCorrectionOp: OpDefinition<CorrectionAttributes> = {
+export const jointCorrectionOp: OpDefinition<SynchronisedAttributes> = {
   name: 'jointCorrection',
-  infer(inputs, { rank }) {
+  infer(inputs) {
     const types = expectInputs('jointCorrection', inputs, 6);
     const [{ shape }] = types as [TensorType];
     for (const type of types) expectShape('jointCorrection', 'a vector', type.shape, shape);
-    const type = { shape: [1, shape[0] as number, ...Array(rank - 2).fill(1)], precision: 'full' } as const;
+    const type = { shape, precision: 'full' } as const;
     return [type, type];
   },
   evaluate({ attributes: { epsilon, exchange }, inputs, outputs: [scale, shift] }) {
-    const [gamma, mean, variance, count, dgamma, dbeta] = inputs as NumericArray[];
-    if (!gamma || !mean || !variance || !count || !dgamma || !dbeta || !scale || !shift) return;
+    const [gamma, , variance, count, dgamma, dbeta] = inputs;
+    if (!gamma || !variance || !count || !dgamma || !dbeta || !scale || !shift) return;
     const channels = gamma.length;
     const sums = new Float64Array(2 * channels);
     sums.set(dgamma);
     sums.set(dbeta, channels);
     exchange.sum(sums);
     for (let c = 0; c < channels; c++) {
-      const total = count[c] as number;
-      const inverse = 1 / Math.sqrt((variance[c] as number) + epsilon);
-      const slope = -(gamma[c] as number) * inverse * inverse * ((sums[c] as number) / total);
-      scale[c] = slope;
-      shift[c] =
-        -(gamma[c] as number) * inverse * ((sums[channels + c] as number) / total) -
-        slope * (mean[c] as number);
+      const slope = (gamma[c] as number) / Math.sqrt((variance[c] as number) + epsilon);
+      const perElement = -slope / (count[c] as number);
+      scale[c] = perElement * (sums[c] as number);
+      shift[c] = perElement * (sums[channels + c] as number);
     }
   },
 };
+
+/** Normalised over the batches of all ranks, with the mean and the unbiased variance that this was done by. */
+export function normaliseTogether(
+  x: Value,
+  gamma: Value,
+  beta: Value,
+  { epsilon, exchange }: SynchronisedAttributes,
+): { readonly y: Value; readonly mean: Value; readonly unbiased: Value } {
+  const { n, positions } = channelShape('synchronisedBatchNorm', x.shape);
+  const [, ...own] = emit(batchNormTrainingOp, { epsilon }, [x, gamma, beta]);
+  const joint = emit(jointStatisticsOp, { exchange, count: n * positions }, own);
+  const [mean, variance, unbiased, count] = joint as [Value, Value, Value, Value];
+  const inputs = [x, gamma, beta, mean, variance, count];
+  return { y: emitOne(synchronisedBatchNormOp, { epsilon, exchange }, inputs), mean, unbiased };
+}
 
 /** As `batchNorm` in training, over the batches of all ranks. `x`: NxCxHxW or NxC, the parameters: C. */
 export function synchronisedBatchNorm(
   x: Value,
   { gamma, beta, runningMean, runningVariance }: BatchNormParameters,
-  { epsilon, momentum }: Omit<BatchNormOptions, 'training'>,
+  { epsilon, momentum }: Pick<BatchNormOptions, 'epsilon' | 'momentum'>,
   exchange: Exchange,
 ): Value {
-  const { n, positions } = channelShape('synchronisedBatchNorm', x.shape);
-  const [, ownMean, ownVariance] = emit(batchNormTrainingOp, { epsilon }, [x, gamma, beta]) as [
-    ...[Value, Value, Value],
-  ];
-  const attributes = { exchange, count: n * positions };
-  const [mean, variance, unbiased, count] = emit(jointStatisticsOp, attributes, [ownMean, ownVariance]) as [
-    ...[Value, Value, Value, Value],
-  ];
+  const { y, mean, unbiased } = normaliseTogether(x, gamma, beta, { epsilon, exchange });
   update(runningMean, movingAverage(runningMean, mean, { momentum, scale: 1 }));
   update(runningVariance, movingAverage(runningVariance, unbiased, { momentum, scale: 1 }));
-  const inputs = [x, gamma, beta, mean, variance, count];
-  return emitOne(synchronisedBatchNormOp, { epsilon, exchange }, inputs);
+  return y;
 }

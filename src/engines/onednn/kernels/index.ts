@@ -9,6 +9,7 @@ import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './po
 import { sgd } from './sgd.ts';
 import { concat, reshape, slice } from './shape.ts';
 import { sumTo } from './sum-to.ts';
+import { accumulate, averageWeights, clipFilters, clipNorm } from './training.ts';
 
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['convolution', convolution],
@@ -19,6 +20,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['linearBackwardWeights', linearBackwardWeights],
   ['batchNormTraining', batchNormTraining],
   ['batchNormInference', batchNormInference],
+  ['synchronisedBatchNorm', batchNormInference],
   ['batchNormBackward', batchNormBackward],
   ['relu', activation('relu')],
   ['reluBackward', reluBackward],
@@ -39,4 +41,8 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['slice', slice],
   ['reshape', reshape],
   ['sgd', sgd],
+  ['accumulate', accumulate],
+  ['clipNorm', clipNorm],
+  ['clipFilters', clipFilters],
+  ['averageWeights', averageWeights],
 ]);

@@ -1,39 +1,54 @@
 // The optimiser, in place on the states: v = momentum v + g + weightDecay w, then w = w - lr v, both as
 // primitives over the weights in their own layout. In the Nesterov form the step is g + weightDecay w + momentum v
-// with the new v.
+// with the new v. A gradient that is scaled (clipped) is multiplied first, one more pass; one that was gathered over
+// several steps is applied by the op's definition on the host, since a primitive cannot be left out of a run.
 import type { Node, Value } from '../../../graph/graph.ts';
-import type { SgdAttributes } from '../../../graph/ops/sgd.ts';
-import { argument, elementBytes, type Layout } from '../abi.ts';
+import { type SgdAttributes, sgdMoves } from '../../../graph/ops/sgd.ts';
+import { argument, type Layout } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
 import { filterGradientLayout } from './convolution.ts';
+import { filterClipOf, flat, mayOverwrite } from './in-place.ts';
 import { weightGradientLayout } from './linear.ts';
 
-/** Weights and velocity are kept in the layout in which the weight gradient comes. */
+/** The optimiser's node behind an updated weight, or undefined. */
+function stepBehind(value: Value | undefined): Node | undefined {
+  const node = value?.source.kind === 'node' ? value.source.node : undefined;
+  if (node?.op.name === 'clipFilters') return stepBehind(node.inputs[0]);
+  return node?.op.name === 'sgd' ? node : undefined;
+}
+
+/** The optimiser's node that `state` is a part of, as a weight, a velocity or an average, seen from a reader of it. */
+function stepOf(node: Node, state: Value): Node | undefined {
+  const { op, inputs } = node;
+  if (op.name === 'averageWeights') return inputs[0] === state ? stepBehind(inputs[1]) : undefined;
+  return op.name === 'sgd' && (inputs[0] === state || inputs[2] === state) ? node : undefined;
+}
+
+/** The gradient that moves a weight, or what the optimiser keeps for it; undefined where its layout does not matter. */
+function gradientOf(lowering: Lowering, state: Value): Value | undefined {
+  for (const node of lowering.consumers(state)) {
+    const step =
+      node.op.name === 'accumulate' && node.inputs[0] === state
+        ? lowering.consumers(node.outputs[0] as Value).find(({ op }) => op.name === 'sgd')
+        : stepOf(node, state);
+    if (step === undefined) continue;
+    // Filters that are clipped lie row-major, one after the other.
+    if (filterClipOf(lowering, step.outputs[0] as Value) !== undefined) return undefined;
+    const gradient = step.inputs[1] as Value;
+    const { source } = gradient;
+    return source.kind === 'node' && source.node.op.name === 'accumulate' ? source.node.inputs[1] : gradient;
+  }
+  return undefined;
+}
+
+/** Weights, and what the optimiser keeps for them, lie in the layout in which the weight gradient comes. */
 export function optimizedStateLayout(lowering: Lowering, state: Value): Layout | undefined {
-  const optimizer = lowering
-    .consumers(state)
-    .find((node) => node.op.name === 'sgd' && (node.inputs[0] === state || node.inputs[2] === state));
-  const gradient = optimizer?.inputs[1]?.source;
+  const gradient = gradientOf(lowering, state)?.source;
   if (gradient?.kind !== 'node' || gradient.output !== 0) return undefined;
   if (gradient.node.op.name === 'convolutionBackwardWeights')
     return filterGradientLayout(lowering, gradient.node);
   if (gradient.node.op.name === 'linearBackwardWeights') return weightGradientLayout(lowering, gradient.node);
   return undefined;
-}
-
-/** In place is right only if the graph updates these very states with these results, and all others have read them. */
-function updatesItsStates(lowering: Lowering, node: Node): boolean {
-  const [w, , v] = node.inputs as [Value, Value, Value];
-  return [w, v].every((value, i) => {
-    if (value.source.kind !== 'state') return false;
-    const result = node.outputs[i] as Value;
-    return (
-      lowering.graph.updates.get(value.source.name) === result &&
-      lowering.consumers(result).length === 0 &&
-      lowering.consumers(value).at(-1) === node &&
-      ![...lowering.graph.outputs.values()].includes(value)
-    );
-  });
 }
 
 /** Below this many numbers a native call costs more than the work: the threads take longer to wake. */
@@ -52,29 +67,27 @@ function negativeRate(lowering: Lowering, node: Node): Tensor {
   return made;
 }
 
-/** Weights, gradient and velocity of one layout are three vectors, whatever that layout is. */
-function flat(lowering: Lowering, { layout, storage }: Tensor): Tensor {
-  return { layout: lowering.natives.plainLayout([layout.bytes / elementBytes.f32], 'f32'), storage };
-}
-
 export const sgd: Kernel = (lowering, node) => {
-  if (!updatesItsStates(lowering, node)) return false;
   const attributes = node.attributes as SgdAttributes;
-  const [w, g, v] = node.inputs as [Value, Value, Value];
+  const [w, g, v, ...scalars] = node.inputs as [Value, Value, Value, ...Value[]];
+  const [nextW, nextV] = node.outputs as [Value, Value];
+  if (!mayOverwrite(lowering, node, w, nextW) || !mayOverwrite(lowering, node, v, nextV)) return false;
   const { layout } = lowering.current(w);
   const weights = flat(lowering, lowering.current(w));
   const velocity = flat(lowering, lowering.as(v, layout));
   const gradient = flat(lowering, lowering.as(g, layout));
-  if ((weights.layout.dims[0] as number) < smallest) {
-    const rate = lowering.plain(node.inputs[3] as Value);
-    lowering.host(node, [weights, gradient, velocity, rate], [weights, velocity], (inputs, outputs) => {
+  if ((weights.layout.dims[0] as number) < smallest || (attributes.steps ?? 1) > 1) {
+    const reads = [weights, gradient, velocity, ...scalars.map((value) => lowering.plain(value))];
+    lowering.host(node, reads, [weights, velocity], (inputs, outputs) => {
+      // In place, a step that moves nothing needs no copy.
+      if (!sgdMoves(attributes, inputs)) return;
       node.op.evaluate({ attributes, inputs, inputShapes: [], outputs, outputShapes: [] });
     });
   } else if (!lowerNatively(lowering, node, weights, gradient, velocity)) {
     return false;
   }
-  lowering.alias(node.outputs[0] as Value, lowering.current(w));
-  lowering.alias(node.outputs[1] as Value, lowering.as(v, layout));
+  lowering.alias(nextW, lowering.current(w));
+  lowering.alias(nextV, lowering.as(v, layout));
   return true;
 };
 
@@ -82,11 +95,11 @@ function lowerNatively(
   lowering: Lowering,
   node: Node,
   weights: Tensor,
-  gradient: Tensor,
+  given: Tensor,
   velocity: Tensor,
 ): boolean {
   const { natives } = lowering;
-  const { momentum, weightDecay, nesterov } = node.attributes as SgdAttributes;
+  const { momentum, weightDecay, nesterov, scaled } = node.attributes as SgdAttributes;
   const { layout } = weights;
   const sources = [layout, layout, layout];
   const accumulate = natives.describe('sum', { scales: [momentum, 1, weightDecay], sources, dst: layout });
@@ -94,12 +107,21 @@ function lowerNatively(
     ? natives.describe('sum', { scales: [1, momentum, weightDecay], sources, dst: layout })
     : undefined;
   const one = natives.plainLayout([1], 'f32');
-  const descend = natives.describe('binary', { algorithm: 'multiply', a: layout, b: one, dst: layout }, [
-    { kind: 'sum', scale: 1 },
-  ]);
-  if (accumulate === undefined || descend === undefined || (nesterov && lookAhead === undefined))
-    return false;
+  const product = { algorithm: 'multiply', a: layout, b: one, dst: layout } as const;
+  const descend = natives.describe('binary', product, [{ kind: 'sum', scale: 1 }]);
+  const shrink = scaled ? natives.describe('binary', product) : undefined;
+  if (accumulate === undefined || descend === undefined) return false;
+  if ((nesterov && lookAhead === undefined) || (scaled && shrink === undefined)) return false;
   const rate = negativeRate(lowering, node);
+  let gradient = given;
+  if (shrink !== undefined) {
+    gradient = lowering.temporary(layout);
+    const factors = [
+      [argument.src, given],
+      [argument.src1, lowering.plain(node.inputs[4] as Value)],
+    ] as const;
+    lowering.step(node, shrink, factors, [[argument.dst, gradient]], { inPlace: given });
+  }
   // A sum may write over its first source, and over no other.
   const summands = (tensors: readonly Tensor[]) =>
     tensors.map((tensor, i) => [argument.multipleSources + i, tensor] as const);

@@ -1,0 +1,53 @@
+// The mean of a gradient over several steps, gathered one by one (micro-steps 0 to steps - 1):
+//   a = g / steps at micro-step 0, a + g / steps at the others
+// What stood in `a` before micro-step 0 counts for nothing, so that nobody has to empty it.
+import { emitOne, type Value } from '../graph.ts';
+import type { OpDefinition } from '../op.ts';
+import type { NumericArray, TensorType } from '../tensor.ts';
+import { expectFloat, expectIndex, expectInputs, expectShape } from './checks.ts';
+
+export interface AccumulateAttributes {
+  readonly steps: number;
+}
+
+/** Throws an Error where the fed micro-step is not one of the `steps`. */
+function microStepOf(steps: number, fed: NumericArray): number {
+  const microStep = fed[0] as number;
+  if (!(microStep >= 0 && microStep < steps)) {
+    throw new Error(`A micro-step is ${microStep}, expected one from 0 to ${steps - 1}.`);
+  }
+  return microStep;
+}
+
+export function isLastMicroStep(steps: number, fed: NumericArray): boolean {
+  return microStepOf(steps, fed) === steps - 1;
+}
+
+/** (gathered, g, microStep) -> gathered with this step's share */
+export const accumulateOp: OpDefinition<AccumulateAttributes> = {
+  name: 'accumulate',
+  infer(inputs) {
+    const types = expectInputs('accumulate', inputs, 3);
+    const [gathered, g, microStep] = types as [TensorType, TensorType, TensorType];
+    expectFloat('accumulate', 'a gradient', g);
+    expectShape('accumulate', 'what is gathered', gathered.shape, g.shape);
+    expectIndex('accumulate', 'a step', microStep);
+    expectShape('accumulate', 'a step', microStep.shape, []);
+    return [{ shape: g.shape, precision: 'full' }];
+  },
+  evaluate({ attributes: { steps }, inputs, outputs }) {
+    const [gathered, g, fed] = inputs as [NumericArray, NumericArray, NumericArray];
+    const y = outputs[0] as NumericArray;
+    const share = 1 / steps;
+    if (microStepOf(steps, fed) === 0) {
+      for (let i = 0; i < y.length; i++) y[i] = share * (g[i] as number);
+    } else {
+      for (let i = 0; i < y.length; i++) y[i] = (gathered[i] as number) + share * (g[i] as number);
+    }
+  },
+};
+
+/** `gathered`, `g`: the same shape; `microStep`: an index scalar below `steps`. */
+export function accumulate(gathered: Value, g: Value, microStep: Value, steps: number): Value {
+  return emitOne(accumulateOp, { steps }, [gathered, g, microStep]);
+}
