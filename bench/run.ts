@@ -5,14 +5,26 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/files.ts';
 import { coldStart } from './cold.ts';
+import { data } from './data.ts';
 import { describeMachine } from './machine.ts';
 import { occlusion } from './occlusion.ts';
 import type { Part } from './part.ts';
+import { pictureIndex } from './picture-index.ts';
 import { projection } from './projection.ts';
 import { scan } from './scan.ts';
+import { scanMemory } from './scan-memory.ts';
 import { training } from './training.ts';
 
-const parts: readonly Part[] = [training, coldStart, projection, occlusion, scan];
+const parts: readonly Part[] = [
+  training,
+  coldStart,
+  projection,
+  occlusion,
+  scan,
+  scanMemory,
+  pictureIndex,
+  data,
+];
 const page = 'docs/performance.md';
 
 const { values, positionals } = parseArgs({

@@ -3,8 +3,10 @@
 // normalise. Zeros are black pixels: they are filled in before normalisation, as torchvision does.
 // Choices: rotation samples bilinearly and keeps fractions (torchvision's default there is the nearest pixel);
 // every draw is taken whether it is used or not, so switching one step off leaves the others as they were.
+// Random erasing, which that recipe has not, comes after normalisation.
 import type { Dataset } from './dataset.ts';
-import { hash32 } from './random.ts';
+import { type Box, drawErase, eraseBox } from './erase.ts';
+import { hash32, randomStream } from './random.ts';
 
 export interface Normalisation {
   /** Per channel, for pixels in 0..1. */
@@ -23,6 +25,8 @@ export interface Augmentation {
   /** Largest rotation about the centre, degrees; the angle is uniform in +-rotation, counter-clockwise. */
   readonly rotation?: number;
   readonly normalise?: Normalisation;
+  /** A rectangle of the whole picture, padding included, is made zero, the mean colour (erase.ts). */
+  readonly erase?: { readonly probability: number };
 }
 
 /** The random part of one picture's augmentation. */
@@ -54,6 +58,22 @@ export function drawAugmentation(
   };
 }
 
+/** The stream's own key: other draws of the same picture have nothing to do with it. */
+const eraseKey = 0x657261;
+
+/** The rectangle of picture `index` that is erased in epoch `epoch`, if any: a pure function of its arguments. */
+export function drawErasure(
+  augmentation: Augmentation,
+  size: { readonly height: number; readonly width: number },
+  seed: number,
+  epoch: number,
+  index: number,
+): Box | undefined {
+  const probability = augmentation.erase?.probability ?? 0;
+  if (probability === 0) return undefined;
+  return drawErase(size, probability, randomStream(seed, epoch, index, eraseKey));
+}
+
 /** Height and width of the pictures that `augmentation` makes of `dataset`'s, px. */
 export function augmentedSize(
   dataset: Pick<Dataset, 'height' | 'width'>,
@@ -66,7 +86,7 @@ export function augmentedSize(
 /** Throws unless `augmentation` fits pictures with `channels` channels; to be called once, before the hot loop. */
 export function checkAugmentation(channels: number, augmentation: Augmentation | undefined): void {
   if (augmentation === undefined) return;
-  const { normalise, pad = 0, crop, rotation = 0 } = augmentation;
+  const { normalise, pad = 0, crop, rotation = 0, erase } = augmentation;
   for (const [name, value] of [
     ['pad', pad],
     ['crop.padding', crop?.padding ?? 0],
@@ -77,6 +97,9 @@ export function checkAugmentation(channels: number, augmentation: Augmentation |
   }
   if (!(rotation >= 0 && rotation <= 180)) {
     throw new RangeError(`augmentation: rotation is ${rotation}, expected 0 to 180 degrees`);
+  }
+  if (erase !== undefined && !(erase.probability >= 0 && erase.probability <= 1)) {
+    throw new RangeError(`augmentation: erase.probability is ${erase.probability}, expected 0 to 1`);
   }
   if (normalise === undefined) return;
   for (const [name, values] of [
@@ -131,6 +154,8 @@ export function augmentInto(
     const target = offset + channel * height * width;
     paint(output, target, channel * plane, height, width, scale, shift);
   }
+  const erased = drawErasure(plan, { height, width }, seed, epoch, index);
+  if (erased !== undefined) eraseBox(output, offset, dataset.channels, { height, width }, erased);
 }
 
 const plain: Augmentation = {};

@@ -2,6 +2,8 @@
 // both call it, so what a batch holds cannot depend on who made it.
 import { type Augmentation, augmentInto } from './augment.ts';
 import type { Dataset } from './dataset.ts';
+import { drawMix, type MixOptions, mixes, mixInto } from './mix.ts';
+import type { Size } from './resample.ts';
 
 /** All that is needed to make any batch; plain data over shared memory, so that it can be sent to a thread. */
 export interface BatchPlan {
@@ -12,21 +14,32 @@ export interface BatchPlan {
   readonly batch: number;
   /** Floats per picture after augmentation. */
   readonly size: number;
+  /** Height and width of those. */
+  readonly shown: Size;
+  readonly mix: MixOptions | undefined;
 }
 
-/** The memory one batch lives in: images batch*size, labels and indices batch long. */
+/** The memory one batch lives in: images batch*size, labels, their partners' and indices batch long. */
 export interface Slot {
   readonly images: Float32Array;
   readonly labels: Int32Array;
   readonly indices: Uint32Array;
+  readonly otherLabels: Int32Array;
+  /** One number: the share of `labels` where pictures were mixed. */
+  readonly share: Float64Array;
+  /** One number: 1 where the thread that filled the slot has also sent a message about it. */
+  readonly reported: Int32Array;
 }
 
 /** Memory for one batch of `plan`, shared between threads. */
-export function allocateSlot(plan: BatchPlan): Slot {
+export function allocateSlot(plan: Pick<BatchPlan, 'batch' | 'size'>): Slot {
   return {
     images: new Float32Array(new SharedArrayBuffer(4 * plan.batch * plan.size)),
     labels: new Int32Array(new SharedArrayBuffer(4 * plan.batch)),
     indices: new Uint32Array(new SharedArrayBuffer(4 * plan.batch)),
+    otherLabels: new Int32Array(new SharedArrayBuffer(4 * plan.batch)),
+    share: new Float64Array(new SharedArrayBuffer(8)),
+    reported: new Int32Array(new SharedArrayBuffer(4)),
   };
 }
 
@@ -50,7 +63,24 @@ export function fillBatch(
     slot.labels[place] = dataset.labels[picture] as number;
     slot.indices[place] = picture;
   }
+  finishBatch(slot, plan, dataset.channels, count, epoch, index);
+}
+
+/** What follows the pictures: the places after the last one, and the mixing. */
+export function finishBatch(
+  slot: Slot,
+  plan: Pick<BatchPlan, 'size' | 'shown' | 'mix' | 'seed'>,
+  channels: number,
+  count: number,
+  epoch: number,
+  index: number,
+): void {
+  const { size, shown, mix, seed } = plan;
   slot.images.fill(0, count * size);
   slot.labels.fill(-1, count);
   slot.indices.fill(0xffffffff, count);
+  if (!mixes(mix)) return;
+  const draw = drawMix(mix, shown, seed, epoch, index);
+  slot.share[0] = draw.share;
+  mixInto(slot.images, slot.labels, slot.otherLabels, count, { channels, ...shown }, draw);
 }

@@ -162,7 +162,7 @@ describe('openDataset by path', () => {
 
   it.each([
     ['missing', 'x/missing', 2, /there is no such folder/],
-    ['a file', 'x/file', 2, /is a file; give the folder/],
+    ['a file', 'x/file', 2, /is a file, and none of these: a pack/],
     ['a folder of something else', 'x', 1, /holds nothing that Laurel recognises/],
     ['CIFAR for Python', 'python', 1, /in its Python form \(test_batch, batches.meta\)/],
     [

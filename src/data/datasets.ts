@@ -6,17 +6,19 @@ import { readCifar } from './cifar.ts';
 import type { Dataset, Split } from './dataset.ts';
 import { existingFile, findDataset, folderWithFiles, isFile, isFolder } from './homes.ts';
 import { readIdx, readIdxDataset } from './idx.ts';
-import { classFolders, readImageFolder } from './image-folder.ts';
 import { type KnownDataset, knownDataset, knownDatasets } from './known.ts';
 import { obtainOrExplain } from './obtain.ts';
+import { openPictures } from './pictures/open.ts';
+import { readIndex } from './pictures/read-index.ts';
+import type { Interpolation } from './resample.ts';
 import { classesOf, splitRequest } from './subset.ts';
 
 export { datasetSearchPaths, findDataset } from './homes.ts';
 export { type KnownDataset, knownDataset, knownDatasets } from './known.ts';
 
-/** What opening is busy with: bytes of a file, or pictures of a folder. */
+/** What opening is busy with: bytes of a file, or pictures of a folder, decoded or only found. */
 export interface OpenProgress {
-  readonly activity: 'download' | 'decode';
+  readonly activity: 'download' | 'decode' | 'index';
   readonly item: string;
   readonly done: number;
   readonly total: number | undefined;
@@ -30,7 +32,13 @@ export interface OpenOptions {
   readonly download?: boolean;
   /** Of the pictures in image folders, px; default 224x224. Other data sets keep their own size. */
   readonly size?: { readonly height: number; readonly width: number };
+  /** Short side that those pictures are brought to before their centre is cut, px; default: as small as it fits. */
+  readonly resize?: number | undefined;
+  /** Default bilinear. */
+  readonly interpolation?: Interpolation | undefined;
   readonly onProgress?: (progress: OpenProgress) => void;
+  /** Remarks, e.g. on a stored index that is made again. */
+  readonly onNote?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -49,11 +57,10 @@ export async function openDataset(
     const whole = await openKnown(known, split, options);
     return part === undefined ? whole : classesOf(whole, part, nameOrPath);
   }
+  const pictures = await openDecoded(nameOrPath, split, options);
+  if (pictures !== undefined) return pictures;
   const path = resolve(nameOrPath);
   if (isFolder(path)) return openFolder(path, split, options);
-  if (isFile(path)) {
-    throw new UserError(`${nameOrPath} is a file; give the folder that holds the data set.`, { exitCode: 2 });
-  }
   if (/[\\/.]/.test(nameOrPath)) {
     throw new UserError(`${nameOrPath}: there is no such folder. Check the path of the data.`, {
       exitCode: 2,
@@ -64,6 +71,30 @@ export async function openDataset(
     `'${nameOrPath}' is neither a data set that Laurel knows (${names.join(', ')}) nor a folder.` +
       didYouMean(nameOrPath, names),
     { exitCode: 2 },
+  );
+}
+
+/** Pictures of any size on disk, decoded to one size; undefined where there are none. */
+async function openDecoded(
+  nameOrPath: string,
+  split: Split,
+  { size = { height: 224, width: 224 }, resize, interpolation, onProgress, onNote, signal }: OpenOptions,
+): Promise<Dataset | undefined> {
+  const item = basename(nameOrPath);
+  const index = await openPictures(nameOrPath, split, {
+    signal,
+    onNote,
+    onProgress: (done) => onProgress?.({ activity: 'index', item, done, total: undefined, unit: 'pictures' }),
+  });
+  return (
+    index &&
+    readIndex(index, {
+      size,
+      resize,
+      interpolation,
+      signal,
+      onProgress: (done, total) => onProgress?.({ activity: 'decode', item, done, total, unit: 'pictures' }),
+    })
   );
 }
 
@@ -124,14 +155,6 @@ async function openFolder(path: string, split: Split, options: OpenOptions): Pro
           `${known.files[split].join(', ')}. Put them there.`,
       );
     }
-  }
-  if (classFolders(path, split) !== undefined || classFolders(path, otherSplit) !== undefined) {
-    const { size = { height: 224, width: 224 }, onProgress } = options;
-    return readImageFolder(path, split, {
-      size,
-      onProgress: (done, total) =>
-        onProgress?.({ activity: 'decode', item: basename(path), done, total, unit: 'pictures' }),
-    });
   }
   throw new UserError(unrecognised(path));
 }

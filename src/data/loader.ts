@@ -2,13 +2,12 @@
 // memory: the pictures, the epoch's order and a ring of batches; it goes on while the owner is inside a native call.
 // The order and each picture's augmentation depend on (seed, epoch, index) alone, so a run that was cut short can be
 // taken up at any batch of any epoch.
-import { Worker } from 'node:worker_threads';
-import { UserError } from '../errors.ts';
 import { type Augmentation, augmentedSize, checkAugmentation } from './augment.ts';
 import { allocateSlot, type BatchPlan, fillBatch, type Slot } from './batch.ts';
 import type { Dataset } from './dataset.ts';
-import { control, parked, ringBell } from './loader-state.ts';
-import type { LoaderWorkerData } from './loader-worker.ts';
+import { epochsOf, planEpochs, workerFile } from './loader-epochs.ts';
+import { inlineSource, threadedSource } from './loader-threads.ts';
+import type { MixOptions } from './mix.ts';
 import { permutation } from './random.ts';
 
 export interface LoaderOptions {
@@ -27,6 +26,8 @@ export interface LoaderOptions {
   readonly workers?: number;
   /** Batches made ready beyond the one in use; default 2. */
   readonly ahead?: number;
+  /** Mixup and cutmix of whole batches. */
+  readonly mix?: MixOptions;
 }
 
 /** A batch; its arrays stay valid until the next one is asked for. */
@@ -41,6 +42,10 @@ export interface Batch {
   readonly count: number;
   /** Its number in the epoch. */
   readonly index: number;
+  /** Where pictures were mixed: the classes of the other pictures; the loss is share CE(labels) + (1 - share) CE(otherLabels). */
+  readonly otherLabels?: Int32Array;
+  /** The share of `labels`, 0 to 1. */
+  readonly share?: number;
 }
 
 export interface Loader {
@@ -55,47 +60,15 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-/** Makes slots ready; `take` waits for the batch with that number, `stop` waits until nobody writes to a slot. */
-interface Source {
-  start(epoch: number, order: Uint32Array, fromBatch: number, batches: number): void;
-  take(index: number): Promise<Slot>;
-  stop(): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** Batches of `dataset`. Throws on options that do not fit it. Call `close` when done with it. */
 export function createLoader(
   dataset: Dataset,
   options: LoaderOptions,
-  workerUrl: URL = defaultWorker(),
+  workerUrl: URL = workerFile('loader-worker', import.meta.url),
 ): Loader {
-  const { batch, augmentation, seed = 0, shuffle, lastBatch = 'keep', workers = 1, ahead = 2 } = options;
-  for (const [name, value, least] of [
-    ['batch', batch, 1],
-    ['workers', workers, 0],
-    ['ahead', ahead, 0],
-  ] as const) {
-    if (!Number.isInteger(value) || value < least) {
-      throw new UserError(`${name} is ${value}, expected a whole number, at least ${least}.`, {
-        exitCode: 2,
-      });
-    }
-  }
+  const { batch, augmentation, seed = 0, shuffle, workers = 1, ahead = 2, mix } = options;
+  const { indices, batchesPerEpoch, picturesPerEpoch } = planEpochs(options, dataset);
   checkAugmentation(dataset.channels, augmentation);
-  const indices = options.indices ?? Uint32Array.from({ length: dataset.length }, (_, index) => index);
-  for (const index of indices) {
-    if (index >= dataset.length) {
-      throw new RangeError(`indices: picture ${index} of ${dataset.length} in ${dataset.name}`);
-    }
-  }
-  if (indices.length === 0) throw new UserError(`${dataset.name}: no pictures to make batches of.`);
-  if (lastBatch === 'drop' && batch > indices.length) {
-    throw new UserError(
-      `The batch of ${batch} is larger than the ${indices.length} pictures of ${dataset.name}. ` +
-        `Choose a batch of at most ${indices.length}.`,
-      { exitCode: 2 },
-    );
-  }
   const { height, width } = augmentedSize(dataset, augmentation);
   const { length, channels, pixels, labels } = dataset;
   const plan: BatchPlan = {
@@ -104,162 +77,26 @@ export function createLoader(
     seed,
     batch,
     size: channels * height * width,
+    shown: { height, width },
+    mix,
   };
-  const batchesPerEpoch =
-    lastBatch === 'drop' ? Math.floor(indices.length / batch) : Math.ceil(indices.length / batch);
-  const picturesPerEpoch = Math.min(indices.length, batchesPerEpoch * batch);
+  const slots = Array.from({ length: workers === 0 ? 1 : ahead + 1 }, () => allocateSlot(plan));
   const source =
-    workers === 0 ? inlineSource(plan) : threadedSource(plan, indices.length, workers, ahead + 1, workerUrl);
-  let busy = false;
-
-  async function* epoch(number: number, fromBatch = 0): AsyncGenerator<Batch, void, undefined> {
-    if (busy) throw new Error('The loader is inside another epoch; finish that one first.');
-    if (!(Number.isInteger(fromBatch) && fromBatch >= 0 && fromBatch <= batchesPerEpoch)) {
-      throw new RangeError(`epoch: batch ${fromBatch} of ${batchesPerEpoch}`);
-    }
-    if (fromBatch === batchesPerEpoch) return;
-    busy = true;
-    try {
-      const order = shuffle
-        ? permutation(indices.length, seed, number).map((place) => indices[place] as number)
-        : indices;
-      source.start(number, order, fromBatch, batchesPerEpoch);
-      for (let index = fromBatch; index < batchesPerEpoch; index++) {
-        const slot = await source.take(index);
-        const count = Math.min(batch, order.length - index * batch);
-        const shown = lastBatch === 'pad' ? batch : count;
-        yield {
-          images: slot.images.subarray(0, shown * plan.size),
-          labels: slot.labels.subarray(0, shown),
-          indices: slot.indices.subarray(0, shown),
-          count,
-          index,
-        };
-      }
-    } finally {
-      await source.stop();
-      busy = false;
-    }
-  }
+    workers === 0
+      ? inlineSource<undefined>(slots[0] as Slot, async (slot, order, epoch, index) => {
+          fillBatch(slot, plan, order, epoch, index);
+          return undefined;
+        })
+      : threadedSource<BatchPlan, undefined>({
+          plan,
+          slots,
+          orderLength: indices.length,
+          workers,
+          workerUrl,
+        });
+  const order = (epoch: number): Uint32Array =>
+    shuffle ? permutation(indices.length, seed, epoch).map((place) => indices[place] as number) : indices;
+  const epoch = epochsOf(source, options, { batchesPerEpoch, size: plan.size, order });
   const shape = [channels, height, width] as const;
   return { batchesPerEpoch, picturesPerEpoch, shape, epoch, close: () => source.close() };
-}
-
-/** The thread's program, in the form this file itself is in: TypeScript in the sources, JavaScript when built. */
-function defaultWorker(): URL {
-  return new URL(
-    import.meta.url.endsWith('.ts') ? './loader-worker.ts' : './loader-worker.js',
-    import.meta.url,
-  );
-}
-
-function inlineSource(plan: BatchPlan): Source {
-  const slot = allocateSlot(plan);
-  let epoch = 0;
-  let order: Uint32Array = new Uint32Array(0);
-  let closed = false;
-  return {
-    start(number, visited) {
-      epoch = number;
-      order = visited;
-    },
-    async take(index) {
-      if (closed) throw new Error(closedMessage);
-      fillBatch(slot, plan, order, epoch, index);
-      return slot;
-    },
-    async stop() {},
-    async close() {
-      closed = true;
-    },
-  };
-}
-
-const closedMessage = 'The loader is closed.';
-
-function threadedSource(
-  plan: BatchPlan,
-  orderLength: number,
-  workerCount: number,
-  slotCount: number,
-  workerUrl: URL,
-): Source {
-  const slots = Array.from({ length: slotCount }, () => allocateSlot(plan));
-  const state = new Int32Array(new SharedArrayBuffer(4 * (control.filled + slotCount)));
-  const order = new Uint32Array(new SharedArrayBuffer(4 * orderLength));
-  Atomics.store(state, control.next, parked);
-  const data: LoaderWorkerData = { plan, slots, state, order };
-  let failure: Error | undefined;
-  let wake = () => {};
-  const fail = (error: Error) => {
-    failure ??= error;
-    wake();
-  };
-  const threads = Array.from({ length: workerCount }, () => {
-    const thread = new Worker(workerUrl, { workerData: data });
-    thread.on('message', () => wake());
-    thread.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
-    thread.on('exit', (code) => fail(new Error(`A loader thread ended with code ${code}.`)));
-    // An idle loader that nobody closed does not keep the process alive; a waiting one does (`wait`).
-    thread.unref();
-    return thread;
-  });
-  /** Sequence number of the running epoch's first batch, and of the first batch not claimed in all epochs so far. */
-  let base = 0;
-  let firstBatch = 0;
-  let unclaimed = 0;
-
-  /** Waits until `filled` holds for a slot. Threads announce every filled slot and every failure. */
-  async function wait(sequence: number): Promise<Slot> {
-    const place = sequence % slotCount;
-    try {
-      for (const thread of threads) thread.ref();
-      for (;;) {
-        if (failure !== undefined) throw failure;
-        if (Atomics.load(state, control.filled + place) === sequence + 1) return slots[place] as Slot;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      for (const thread of threads) thread.unref();
-    }
-  }
-
-  return {
-    start(epoch, visited, fromBatch, batches) {
-      if (failure !== undefined) throw failure;
-      // One number is left out between epochs: a thread that was about to claim it finds that it has changed.
-      base = unclaimed + 1;
-      firstBatch = fromBatch;
-      order.set(visited);
-      state[control.orderLength] = visited.length;
-      state[control.epoch] = epoch;
-      state[control.base] = base;
-      state[control.firstBatch] = fromBatch;
-      Atomics.store(state, control.released, base);
-      Atomics.store(state, control.end, base + batches - fromBatch);
-      Atomics.store(state, control.next, base);
-      ringBell(state);
-    },
-    take(index) {
-      const sequence = base + index - firstBatch;
-      Atomics.store(state, control.released, sequence);
-      ringBell(state);
-      return wait(sequence);
-    },
-    async stop() {
-      if (failure !== undefined) return;
-      unclaimed = Atomics.exchange(state, control.next, parked);
-      const first = Math.max(base, unclaimed - slotCount);
-      for (let sequence = first; sequence < unclaimed; sequence++) {
-        await wait(sequence).catch(() => {});
-      }
-    },
-    async close() {
-      failure ??= new Error(closedMessage);
-      wake();
-      await Promise.all(threads.map((thread) => thread.terminate()));
-    },
-  };
 }

@@ -63,6 +63,16 @@ export async function decodeFile(
   });
 }
 
+/** Pictures of more pixels are refused before they are decoded: ImageNet's largest has 61 million. */
+export const mostPixels = 100_000_000;
+
+/** What a picture file holds, decoded as `decodeFile` does; at most `mostPixels`. Throws libvips' own error. */
+export async function decodeBytes(bytes: Uint8Array, channels: 1 | 3, scaling: Scaling): Promise<Raster> {
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: mostPixels } as const;
+  const { autoOrient } = await sharp(bytes, options).metadata();
+  return scaled(sharp(bytes, options).autoOrient().flatten(), channels, scaling, autoOrient);
+}
+
 /** Height and width of a picture file, upright, px, from its header. Throws as `decodeFile` does. */
 export async function fileSize(path: string): Promise<Size> {
   return reading(path, async () => {

@@ -49,7 +49,19 @@ export async function extractTarGz(
   }
 }
 
-function parseHeader(header: Buffer): { name: string; size: number; regular: boolean } {
+/** One header of an archive. */
+export interface TarHeader {
+  /** With its folders, as far as the header itself has it: at most 256 letters. */
+  readonly name: string;
+  readonly size: number;
+  /** A regular file. */
+  readonly regular: boolean;
+  /** The letter of its type: '0' or NUL a file, 'L' a long name (GNU), 'x' further fields (pax). */
+  readonly type: string;
+}
+
+/** Reads the 512 bytes of a header. Throws an Error in a few words when they are none. */
+export function parseHeader(header: Buffer): TarHeader {
   const text = (from: number, to: number) => {
     const field = header.toString('utf8', from, to);
     const end = field.indexOf('\0');
@@ -57,12 +69,16 @@ function parseHeader(header: Buffer): { name: string; size: number; regular: boo
   };
   // The checksum counts its own eight bytes as spaces.
   let sum = 8 * 0x20;
-  for (const [at, byte] of header.entries()) if (at < 148 || at >= 156) sum += byte;
+  for (let at = 0; at < block; at++) if (at < 148 || at >= 156) sum += header[at] as number;
   if (Number.parseInt(text(148, 156), 8) !== sum) throw new Error('a header with a wrong checksum.');
-  const size = Number.parseInt(text(124, 136), 8);
+  // GNU writes sizes from 8 GiB on as big-endian numbers, marked by the first bit.
+  const large = ((header[124] as number) & 0x80) !== 0;
+  const size = large ? Number(header.readBigUInt64BE(128)) : Number.parseInt(text(124, 136), 8);
   if (!Number.isSafeInteger(size)) throw new Error('a header without a size.');
-  const type = header[156];
-  return { name: text(0, 100), size, regular: type === 0x30 || type === 0 };
+  const type = String.fromCharCode(header[156] as number);
+  const prefix = header.toString('latin1', 257, 263) === 'ustar\0' ? text(345, 500) : '';
+  const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
+  return { name, size, regular: type === '0' || type === '\0', type };
 }
 
 async function copy(bytes: ByteReader, size: number, path: string): Promise<void> {
