@@ -35,6 +35,59 @@ export function writeFileAtomic(path: string, ...chunks: (string | Uint8Array)[]
   }
 }
 
+/** A file that is written piece by piece; it appears at its place when it is finished, whole. */
+export interface GrowingFile {
+  write(bytes: Uint8Array): void;
+  /** Flushes it and puts it in its place. */
+  finish(): void;
+  /** Leaves nothing; after `finish` it does nothing. */
+  abandon(): void;
+}
+
+/** `writeFileAtomic` for what does not fit into memory. Throws a UserError when the disk refuses. */
+export function growFileAtomic(path: string): GrowingFile {
+  const temporary = `${path}.${process.pid}.part`;
+  let file: number | undefined;
+  const abandon = (): void => {
+    if (file === undefined) return;
+    closeSync(file);
+    file = undefined;
+    rmSync(temporary, { force: true });
+  };
+  const guarded = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      abandon();
+      // Its folder is not there.
+      if (error instanceof UserError) throw error;
+      rmSync(temporary, { force: true });
+      throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+    }
+  };
+  const opened = (): number => {
+    if (file === undefined) throw new Error(`${path} is not being written.`);
+    return file;
+  };
+  guarded(() => {
+    makeFolder(dirname(path));
+    file = openSync(temporary, 'w');
+  });
+  return {
+    write: (bytes) => guarded(() => writeAll(opened(), bytes)),
+    finish: () =>
+      guarded(() => {
+        const whole = opened();
+        fsyncSync(whole);
+        file = undefined;
+        closeSync(whole);
+        renameSync(temporary, path);
+        flushFolder(dirname(path));
+      }),
+    abandon,
+  };
+}
+
 /**
  * Makes a folder and those above it, and checks that files can be put there. Node's own recursive mkdir never
  * returns where a folder can have no children (/proc), so each level is made by itself.
@@ -79,8 +132,8 @@ function writeAll(file: number, bytes: Uint8Array): void {
   }
 }
 
-/** The rename itself must survive a power cut; some systems cannot flush a folder, and need not. */
-function flushFolder(folder: string): void {
+/** Names too must survive a power cut; some systems cannot flush a folder, and need not. */
+export function flushFolder(folder: string): void {
   try {
     const handle = openSync(folder, 'r');
     try {
@@ -89,6 +142,16 @@ function flushFolder(folder: string): void {
       closeSync(handle);
     }
   } catch {}
+}
+
+/** Flushes a file that was written by other means. Throws the system's error. */
+export function flushFile(path: string): void {
+  const handle = openSync(path, 'r+');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 const reasons: Record<string, string> = {

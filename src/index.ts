@@ -33,6 +33,7 @@ export {
 } from './explain/deconvnet.ts';
 export { evolve, type LayerEvolution } from './explain/evolution.ts';
 export { type MakeEvolutionRequest, makeEvolution } from './explain/evolution-open.ts';
+export { type ExtractRequest, extractFeatures, type FeatureIndex } from './explain/features.ts';
 export { createGradCam } from './explain/grad-cam.ts';
 export { layerHealth } from './explain/health.ts';
 export { type Invariance, type InvarianceRequest, measureInvariance } from './explain/invariance.ts';
@@ -58,6 +59,7 @@ export { recipes } from './train/recipes/index.ts';
 export type { Recipe, RecipeOverrides } from './train/recipes/recipe.ts';
 export { buildTestStep, buildTrainingStep } from './train/step.ts';
 export { train } from './train/trainer.ts';
+export type { TransferRequest } from './train/transfer-config.ts';
 export { version } from './version.ts';
 export { inspectWeights, type TensorSummary, type WeightsSummary } from './weights/inspect.ts';
 export { matchWeights, type WantedTensor } from './weights/match.ts';

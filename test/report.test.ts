@@ -186,7 +186,7 @@ describe.skipIf(executablePath === undefined)(`the pages of a report${missing}`,
     expect(await table.last().locator('tbody tr').count()).toBe(7);
     expect(await table.last().locator('tbody a').count()).toBe(3);
     expect(await page.locator('.pictures img').count()).toBe(2);
-    await page.locator('[data-kind=filters] canvas').waitFor();
+    await page.locator('[data-kind=filters] .sheet-of-filters').waitFor();
     await page.locator('#diagram .scanned a', { hasText: 'conv 5×5, 16' }).click();
     await shown(page, '#/conv2');
     expect(await heading(page)).toBe('conv2');

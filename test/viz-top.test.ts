@@ -129,6 +129,58 @@ describe('laurel viz filters', () => {
   });
 });
 
+describe('figure 6, laurel viz filters with a data set', () => {
+  it('puts chosen maps of both second layers beside each other', async () => {
+    writeStartingWeights(file('other.safetensors'), net, { form: 'imagenet', classes: 4 });
+    const result = await json(
+      ...['filters', ...lenet, ...over, '--units', '5,2', '--out', file('figure6')],
+      ...['--against', `${net}=${file('other.safetensors')}`, '--against-form', 'imagenet', '--maps', '3'],
+    );
+    const [first, second] = result.networks.map((each: { second: object }) => each.second);
+    expect(first.layer).not.toBe(result.networks[0].layer);
+    expect(first.maps.map(({ unit }: { unit: number }) => unit)).toEqual([5, 2]);
+    expect(second.maps).toHaveLength(3);
+    for (const { maps, projections, pictures } of [first, second]) {
+      expect(pictures).toBe(15);
+      const { shape, data } = readNpy(projections);
+      expect(shape[0]).toBe(9 * maps.length);
+      // Not a picture of nothing.
+      expect(data.some((value) => value !== 0)).toBe(true);
+    }
+    // The strongest activation is the one that `top` finds.
+    const top = await json(
+      'top',
+      ...lenet,
+      ...over,
+      '--layer',
+      first.layer,
+      '--units',
+      '5',
+      '--out',
+      file('t6'),
+    );
+    expect(first.maps[0].top).toEqual(top.layers[0].maps[0].top);
+    expect((await sharp(result.figure).metadata()).format).toBe('png');
+  });
+
+  it('says what an option lacks, and which unit is not there', async () => {
+    const run = async (...more: string[]) => {
+      const { code, stderr } = await laurel(['viz', 'filters', ...lenet, '--out', file('lacking'), ...more]);
+      return [code, stderr.trim()];
+    };
+    expect(await run('--units', '3')).toEqual([2, expect.stringMatching(/^error: --units needs --data/)]);
+    expect(await run('--against-units', '3')).toEqual([
+      2,
+      expect.stringMatching(/^error: --against-units needs --against/),
+    ]);
+    expect(await run(...over, '--units', '99')).toEqual([
+      2,
+      expect.stringMatching(/has no unit 99; its \d+ units are 0 to/),
+    ]);
+    expect(existsSync(file('lacking'))).toBe(false);
+  });
+});
+
 describe('views of one picture', () => {
   it('draw activations, Grad-CAM and the three rules', async () => {
     const [path = ''] = (await paths()).filter((each) => /conv|^features/.test(each));

@@ -1,19 +1,27 @@
-// `laurel bench train|infer NET`: how fast a network trains or answers on this machine, on random data.
-import type { Command } from 'commander';
+// `laurel bench train|infer NET`: how fast a network trains or answers on this machine, on random data, and with
+// `--profile` where its time goes.
+import { type Command, Option } from 'commander';
+import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
-import type { BenchResult, ProfileRow } from '../train/bench.ts';
+import type { BenchOptions, BenchResult } from '../train/bench.ts';
+import { describeProfile } from './bench-profile.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
-import { count, note, pairs, printResult, table } from './output.ts';
+import { intoFolder } from './out-folder.ts';
+import { count, note, pairs, printResult } from './output.ts';
+import { preparePlace } from './place.ts';
+import { freshFolder } from './train.ts';
 import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'form' | 'set' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads'
+  'json' | 'form' | 'set' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads' | 'out'
 >;
 interface Options extends Shared {
   steps?: number;
-  profile?: boolean;
+  profile?: true | 'full';
+  trace?: string;
 }
+type What = 'train' | 'infer';
 
 export function addBench(program: Command): void {
   const command = addVerb(
@@ -22,30 +30,84 @@ export function addBench(program: Command): void {
     'measure the speed of training or inference',
     'laurel bench train resnet18 --form cifar --batch 128 --dtype f32',
     'laurel bench infer lenet --batch 64 --json',
+    'laurel bench train resnet50 --batch 16 --profile --trace resnet50.json',
   )
     .argument('<what>', 'train (whole steps: forward, backward, update) or infer', oneOf('train', 'infer'))
     .argument('<net>', 'name of a network (`laurel nets` lists them)')
     .addOption(sharedOption('batch', 'pictures per step; default: 128 to train, 1 to infer'))
     .option('--steps <n>', 'steps that are timed; default: 10', wholeNumber(1))
-    .option('--profile', 'show where the time goes: each op, what implements it, its share');
+    .addOption(
+      new Option(
+        '--profile [how]',
+        "show where the time goes: each op and layer against the machine's measured peaks, with a roofline and a " +
+          'picture of the memory in --out; full: time other implementations of convolutions and linear layers too',
+      ).argParser(oneOf('full')),
+    )
+    .addOption(
+      sharedOption('out', 'the folder for the pictures of --profile; default: a fresh one under runs'),
+    )
+    .option('--trace <file>', 'write the steps as a Chrome trace, for chrome://tracing or Perfetto (.json)');
   addShared(command, 'form', 'set', 'classes', 'dtype', 'engine', 'threads');
-  addJson(command).action(
-    async (what: 'train' | 'infer', name: string, { json, form, set, ...options }: Options) => {
-      const { benchInfer, benchTrain } = await import('../train/bench.ts');
-      const measure = what === 'train' ? benchTrain : benchInfer;
-      const measured = await measure(name, {
-        ...options,
-        form: form as Form | undefined,
-        options: set,
-        onNote: note,
-      });
-      const { engine, ...numbers } = measured;
-      const { name: engineName, library, isa, threads } = engine;
-      printResult(json, { ...numbers, engine: engineName, library, isa, threads }, () =>
-        [describe(measured), ...(measured.profile ? ['', describeProfile(measured.profile)] : [])].join('\n'),
-      );
+  addJson(command).action(async (what: What, name: string, options: Options) => {
+    preparePlace(options.trace);
+    if (!options.profile) return run(what, name, options);
+    const { findNetwork } = await import('../nets/index.ts');
+    findNetwork(name);
+    const out = options.out ?? freshFolder(`profile-${what}-${name}`);
+    return intoFolder(out, () => run(what, name, options, out));
+  });
+}
+
+async function run(what: What, name: string, options: Options, out?: string): Promise<void> {
+  const { json, form, set, trace, profile, ...rest } = options;
+  const { benchInfer, benchTrain } = await import('../train/bench.ts');
+  const request: BenchOptions = {
+    ...rest,
+    form: form as Form | undefined,
+    options: set,
+    profile: profile ?? trace !== undefined,
+    onNote: note,
+  };
+  const {
+    report,
+    profile: measured,
+    ...result
+  } = await (what === 'train' ? benchTrain : benchInfer)(name, request);
+  const subject = describeSubject(result);
+  const files: string[] = [];
+  if (out !== undefined && report && measured) {
+    const { drawProfile } = await import('../train/bench-figures.ts');
+    files.push(...(await drawProfile(out, measured, report, subject)));
+  }
+  if (trace !== undefined && report) {
+    const { traceOf } = await import('../engines/profile/trace.ts');
+    writeFileAtomic(trace, `${JSON.stringify(traceOf(report, `laurel: ${subject}`))}\n`);
+    files.push(trace);
+  }
+  const { engine, ...numbers } = result;
+  const { name: engineName, library, isa, threads } = engine;
+  const shown = profile ? measured : undefined;
+  printResult(
+    json,
+    {
+      ...numbers,
+      engine: engineName,
+      library,
+      isa,
+      threads,
+      ...(shown ? { profile: shown } : {}),
+      ...(files.length > 0 ? { files } : {}),
     },
+    () =>
+      [
+        describe(result),
+        ...(shown ? [describeProfile(shown, files)] : files.map((file) => `Trace written to ${file}.`)),
+      ].join('\n\n'),
   );
+}
+
+function describeSubject(result: BenchResult): string {
+  return `${result.net}, form ${result.form}, ${result.what}, batch ${result.batch}, ${result.dtype}`;
 }
 
 function describe(result: BenchResult): string {
@@ -53,7 +115,7 @@ function describe(result: BenchResult): string {
   const place = [engine.library ?? engine.name, engine.isa, `${engine.threads} threads`].filter(Boolean);
   const perSecond = result.imagesPerSecond;
   return pairs([
-    ['Network', `${result.net}, form ${result.form}, ${result.what}, batch ${result.batch}, ${result.dtype}`],
+    ['Network', describeSubject(result)],
     ['Engine', place.join(', ')],
     ['Speed', `${perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} images/s`],
     [
@@ -64,16 +126,4 @@ function describe(result: BenchResult): string {
     ['Work', `${result.gflops.toFixed(1)} GFLOP/s`],
     ['Memory', `${count(Math.round(result.peakMiB))} MiB at most`],
   ]);
-}
-
-function describeProfile(rows: readonly ProfileRow[]): string {
-  const cells = rows.map(({ op, implementation, count: times, ms, share }) => [
-    op,
-    implementation,
-    `${times}`,
-    ms.toFixed(2),
-    `${share.toFixed(1)} %`,
-  ]);
-  const heading = ['op', 'implementation', 'steps', 'ms', 'share'];
-  return table([heading, ...cells], ['left', 'left', 'right', 'right', 'right']);
 }

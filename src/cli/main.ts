@@ -11,13 +11,18 @@ import { addDoctor } from './doctor.ts';
 import { addDraw } from './draw.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
+import { addFeatures } from './features.ts';
 import { addForward } from './forward.ts';
 import { addInspect } from './inspect.ts';
+import { addLrFind } from './lr-find.ts';
 import { addNets } from './nets.ts';
 import { nameNetworkOptions } from './network-options.ts';
+import { addPack } from './pack.ts';
 import { addProbe } from './probe.ts';
 import { addPull } from './pull.ts';
+import { addRecipes } from './recipes.ts';
 import { addReport } from './report.ts';
+import { addRuns } from './runs.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
 import { explainFailure } from './verb.ts';
@@ -42,14 +47,18 @@ export function createProgram(): Command {
     .exitOverride();
   addDoctor(program);
   addNets(program);
+  addRecipes(program);
   addSummary(program);
   addTrain(program);
+  addLrFind(program);
+  addRuns(program);
   addEval(program);
   addClassify(program);
   addForward(program);
   addExport(program);
   addBench(program);
   addPull(program);
+  addPack(program);
   addInspect(program);
   addConvert(program);
   addCompare(program);
@@ -57,6 +66,7 @@ export function createProgram(): Command {
   addDraw(program);
   addViz(program);
   addProbe(program);
+  addFeatures(program);
   addReport(program);
   return program;
 }
@@ -70,9 +80,9 @@ function subcommandTerm(command: Command): string {
 }
 
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`laurel nets | head -1`) is no failure.
+  // A reader that has seen enough (`laurel nets | head -1`) is no failure, nor is a terminal that was closed.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
+    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit();
     throw error;
   });
   const program = createProgram();

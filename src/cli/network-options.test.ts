@@ -11,10 +11,20 @@ describe("a network's options by their own names", () => {
     // What the verb or nobody knows stays as it is.
     ['summary resnext50_32x4d --width 128', 'summary resnext50_32x4d --width 128'],
     ['summary lenet --groups 1', 'summary lenet --groups 1'],
-    ['summary alexnet --gruops 1', 'summary alexnet --gruops 1'],
+    ['summary alexnet --bacth 1', 'summary alexnet --bacth 1'],
+    ['summary lenet --gruops 1', 'summary lenet --gruops 1'],
+    ['summary alexnet -- --gruops', 'summary alexnet -- --gruops'],
     ['inspect alexnet --groups 1', 'inspect alexnet --groups 1'],
     ['summary alexnet --help', 'summary alexnet --help'],
   ])('%s', async (given, meant) => {
     expect(await nameNetworkOptions(createProgram(), given.split(' '))).toEqual(meant.split(' '));
+  });
+
+  it.each([
+    ['summary alexnet --gruops 1', "unknown option '--gruops' of alexnet. Did you mean --groups?"],
+    ['summary zfnet --fce=2048', "unknown option '--fce' of zfnet. Did you mean --fc?"],
+    ['train zfnet --wid true', "unknown option '--wid' of zfnet. Did you mean --wide?"],
+  ])('a slip: %s', async (given, sentence) => {
+    await expect(nameNetworkOptions(createProgram(), given.split(' '))).rejects.toThrow(sentence);
   });
 });

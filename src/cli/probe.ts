@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander';
 import type { Form } from '../nets/network.ts';
 import { addShared, numberFrom, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
+import { intoFolder } from './out-folder.ts';
 import { count, note, pairs, table } from './output.ts';
 import { runStoppable } from './stoppable.ts';
 import { addJson, addVerb } from './verb.ts';
@@ -20,6 +21,7 @@ interface Options extends Shared {
   features?: number;
   perClass?: number;
   memory?: number;
+  cache?: string;
   out: string;
 }
 
@@ -67,38 +69,45 @@ export function addProbe(program: Command): void {
     .addOption(
       new Option('--memory <gib>', 'memory that features may take; default: 1').argParser(numberFrom(0)),
     );
+  command.option(
+    '--cache <folder>',
+    'keep features there, four bytes each, so that a stopped or repeated probe goes on from them; default: nowhere',
+  );
   addShared(command, 'engine', 'dtype', 'threads', 'seed');
   command.addOption(sharedOption('out', 'the folder for the figure and the data').makeOptionMandatory());
   addJson(command).action(async (name: string, options: Options) => {
     await runStoppable(
-      options,
+      { ...options, kept: options.cache !== undefined },
       async ({ status, signal }) => {
         const { makeProbe } = await import('../explain/probe-open.ts');
-        return makeProbe({
-          network: name,
-          form: options.form as Form | undefined,
-          options: options.set,
-          weights: options.weights,
-          data: options.data,
-          labels: options.labels,
-          layers: options.layers,
-          epochs: options.epochs,
-          batch: options.batch,
-          learningRate: options.lr,
-          weightDecay: options.weightDecay,
-          limit: options.features,
-          perClass: options.perClass,
-          memory: options.memory === undefined ? undefined : options.memory * 2 ** 30,
-          engine: options.engine,
-          dtype: options.dtype,
-          threads: options.threads,
-          seed: options.seed,
-          out: options.out,
-          signal,
-          onNote: note,
-          onData: ({ activity, item }) => status.show(`${activity} ${item}`),
-          onProgress: (what, done, total) => status.show(`${what}: ${count(done)} of ${count(total)}`),
-        });
+        const made = () =>
+          makeProbe({
+            network: name,
+            form: options.form as Form | undefined,
+            options: options.set,
+            weights: options.weights,
+            data: options.data,
+            labels: options.labels,
+            layers: options.layers,
+            epochs: options.epochs,
+            batch: options.batch,
+            learningRate: options.lr,
+            weightDecay: options.weightDecay,
+            limit: options.features,
+            perClass: options.perClass,
+            memory: options.memory === undefined ? undefined : options.memory * 2 ** 30,
+            engine: options.engine,
+            dtype: options.dtype,
+            threads: options.threads,
+            seed: options.seed,
+            cache: options.cache,
+            out: options.out,
+            signal,
+            onNote: note,
+            onData: ({ activity, item }) => status.show(`${activity} ${item}`),
+            onProgress: (what, done, total) => status.show(`${what}: ${count(done)} of ${count(total)}`),
+          });
+        return intoFolder(options.out, made);
       },
       describe,
     );

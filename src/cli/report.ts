@@ -20,6 +20,10 @@ interface Options extends Shared, PreparationFlags {
   maps: number;
   rule: Rule;
   pictures?: string[];
+  evolution?: string;
+  boxes?: string;
+  probe?: string;
+  invariance: boolean;
   occlusion: number;
   cache: string | boolean;
 }
@@ -52,6 +56,16 @@ export function addReport(program: Command): void {
         'pictures to look at by themselves: files, or numbers in the data set; default: three of the data set',
       ).argParser(nameList),
     )
+    .option(
+      '--evolution <folder>',
+      'what `laurel viz evolution` left, or a watched run; default: the run that --weights names',
+    )
+    .option(
+      '--boxes <file>',
+      'boxes of parts in pictures, as `laurel viz correspondence` takes them (table 1)',
+    )
+    .option('--probe <folder>', 'what `laurel probe` left (table 7)')
+    .option('--no-invariance', 'leave out moving, enlarging and turning the pictures (figure 5)')
     .addOption(
       new Option('--occlusion <n>', 'places of the occluding square along a side; 0 leaves occlusion out')
         .argParser(wholeNumber(0))
@@ -90,7 +104,12 @@ export function addReport(program: Command): void {
   });
 }
 
-function describe({ out, layers, pictures }: import('../report/report.ts').ReportResult): string {
+function describe({
+  out,
+  layers,
+  pictures,
+  experiments,
+}: import('../report/report.ts').ReportResult): string {
   const rows = layers.map(({ path, units, projected, pictures: seen }) => [
     path,
     `${count(units)} maps`,
@@ -98,7 +117,11 @@ function describe({ out, layers, pictures }: import('../report/report.ts').Repor
     `${count(seen)} pictures`,
   ]);
   const looked = pictures.length === 0 ? [] : [`Pictures: ${pictures.join(', ')}`];
-  return [...columns(rows, ['left', 'right', 'right']), ...looked, `Open ${bold(out)} in a browser.`].join(
-    '\n',
-  );
+  const pages = experiments.length === 0 ? [] : [`Experiments: ${experiments.join(', ')}`];
+  return [
+    ...columns(rows, ['left', 'right', 'right']),
+    ...looked,
+    ...pages,
+    `Open ${bold(out)} in a browser.`,
+  ].join('\n');
 }

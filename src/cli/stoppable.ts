@@ -11,7 +11,7 @@ export interface Watch {
 
 interface StoppableOptions {
   readonly json?: boolean | undefined;
-  /** Whether what was scanned before a stop is kept, so that the same command goes on from there. */
+  /** Whether what was gone through before a stop is kept, so that the same command goes on from there. */
   readonly kept?: boolean;
 }
 
@@ -23,7 +23,7 @@ export async function runStoppable<T extends object>(
 ): Promise<void> {
   const status = statusLine();
   const interruption = listenForInterrupt(() =>
-    status.note(kept ? 'Stopping; the scan so far is kept. Ctrl-C again stops at once.' : 'Stopping.'),
+    status.note(kept ? 'Stopping; what was gone through is kept. Ctrl-C again stops at once.' : 'Stopping.'),
   );
   try {
     const result = await run({ status, signal: interruption.signal });

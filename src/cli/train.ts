@@ -1,16 +1,17 @@
 // `laurel train NET`: trains a network and leaves a run folder. Progress goes to stderr; the result, with what it
 // was measured on, to stdout. Ctrl-C saves and stops; a second one stops at once.
 import { isAbsolute, relative } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UserError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
 import type { Form } from '../nets/network.ts';
-import type { TrainResult } from '../train/options.ts';
+import type { TrainOptions, TrainResult } from '../train/options.ts';
 import type { Progress } from '../train/progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { addShared, numberFrom, type SharedOptions, wholeNumber } from './options.ts';
+import { addShared, numberFrom, oneOf, type SharedOptions, wholeNumber } from './options.ts';
 import { count, duration, pairs, percent, printResult } from './output.ts';
 import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
+import { addTransferFlags, type TransferFlags, transferRequest } from './transfer-options.ts';
 import { addJson, addVerb } from './verb.ts';
 import { nameList, unitList } from './viz/lists.ts';
 
@@ -18,14 +19,22 @@ type Shared = Pick<
   SharedOptions,
   'json' | 'data' | 'labels' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'seed' | 'out'
 >;
-interface Options extends Shared, RecipeFlags {
+/** What `addTrainingFlags` adds, under commander's names. */
+export interface TrainingFlags extends Shared, RecipeFlags, TransferFlags {
   recipe?: string;
   validation?: number;
+  workers?: number;
+  onBadImage?: 'fail' | 'skip';
+}
+interface Options extends TrainingFlags {
   resume?: boolean;
   smoke?: boolean;
+  dryRun?: boolean;
+  overfitBatch?: boolean;
+  warnings: boolean;
   checkpointEvery?: number;
+  keep?: number;
   logEvery?: number;
-  workers?: number;
   watch?: string[];
   watchEpochs?: number[];
 }
@@ -37,17 +46,25 @@ export function addTrain(program: Command): void {
     'train a network and leave a run folder',
     'laurel train lenet --data fashion-mnist --out runs/first',
     'laurel train resnet18 --form cifar --data cifar-100 --recipe fast --epochs 15 --dtype bf16',
+    'laurel train googlenet --weights googlenet.safetensors --train-only head --data flowers --out runs/flowers',
     'laurel train lenet --out runs/first --resume',
   ).argument('<net>', 'name of a network (`laurel nets` lists them)');
-  addShared(command, 'data', 'labels', 'form', 'set');
-  command.option('--recipe <name>', "pytorch-cifar100, fast or lenet; default: the network's");
-  addRecipeFlags(command);
-  addShared(command, 'engine', 'dtype', 'threads', 'seed', 'out');
+  addTrainingFlags(command);
   command
-    .option('--validation <n>', 'pictures held out: a share below 1 or a number; default: 0.1', numberFrom(0))
     .option('--resume', 'go on with the run in --out')
     .option('--smoke', 'a few batches through everything, to see that it works')
+    .option('--dry-run', 'show what would be trained, its memory and its time; nothing is written')
+    .option(
+      '--overfit-batch',
+      'learn one batch by heart, to see that the set-up can learn; nothing is written',
+    )
+    .option('--no-warnings', 'do not look at the first batch for early signs of failure')
     .option('--checkpoint-every <steps>', 'checkpoints inside an epoch too', wholeNumber(1))
+    .option(
+      '--keep <epochs>',
+      'keep the weights of so many of the newest epochs, besides last and best',
+      wholeNumber(0),
+    )
     .option('--log-every <steps>', 'steps between lines of metrics.jsonl; default: 50', wholeNumber(1))
     .option(
       '--watch <layers>',
@@ -58,8 +75,7 @@ export function addTrain(program: Command): void {
       '--watch-epochs <epochs>',
       'epochs to keep for that, and the last; default: 1,2,5,10,20,30,40,64',
       unitList,
-    )
-    .option('--workers <n>', 'threads that make batches ready; default: 1', wholeNumber(0));
+    );
   addJson(command).action(async (name: string, options: Options) => {
     checkRequest(options);
     const [{ createProgress }, { findNetwork }] = await Promise.all([
@@ -67,6 +83,10 @@ export function addTrain(program: Command): void {
       import('../nets/index.ts'),
     ]);
     findNetwork(name);
+    if (options.dryRun || options.overfitBatch) {
+      const { showDryRun, showOverfit } = await import('./rehearse.ts');
+      return options.dryRun ? showDryRun(name, options) : showOverfit(name, options);
+    }
     const out = options.out ?? freshFolder(name);
     makeFolder(out);
     const progress = createProgress(process.stderr);
@@ -87,6 +107,28 @@ export function addTrain(program: Command): void {
   });
 }
 
+/** The options that a training and the tools that rehearse one have in common. */
+export function addTrainingFlags(command: Command): void {
+  addShared(command, 'data', 'labels', 'form', 'set');
+  command.option('--recipe <name>', "how to train (`laurel recipes` lists them); default: the network's");
+  addRecipeFlags(command);
+  addTransferFlags(command);
+  addShared(command, 'engine', 'dtype', 'threads', 'seed', 'out');
+  command
+    .option('--validation <n>', 'pictures held out: a share below 1 or a number; default: 0.1', numberFrom(0))
+    .option(
+      '--workers <n>',
+      'threads that make batches ready; default: 1, for large pictures one per core',
+      wholeNumber(0),
+    )
+    .addOption(
+      new Option(
+        '--on-bad-image <what>',
+        'a picture that cannot be decoded: fail (default), or skip it, at most 1 % of them',
+      ).argParser(oneOf('fail', 'skip')),
+    );
+}
+
 export const stopping = 'Stopping: saving a checkpoint. Ctrl-C again stops at once.';
 
 function checkRequest(options: Options): void {
@@ -95,6 +137,15 @@ function checkRequest(options: Options): void {
   }
   if (options.watchEpochs !== undefined && options.watch === undefined) {
     throw new UserError('--watch-epochs needs --watch, the layers to follow.', { exitCode: 2 });
+  }
+  if (options.dryRun && options.overfitBatch) {
+    throw new UserError('--dry-run and --overfit-batch are two ways to try a training; give one of them.', {
+      exitCode: 2,
+    });
+  }
+  if (options.resume && (options.dryRun || options.overfitBatch)) {
+    const flag = options.dryRun ? '--dry-run' : '--overfit-batch';
+    throw new UserError(`${flag} tries a training from its start; leave out --resume.`, { exitCode: 2 });
   }
   if (!options.resume && options.data === undefined) {
     throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
@@ -114,6 +165,23 @@ async function runTraining(
 ): Promise<TrainResult> {
   const { train } = await import('../train/trainer.ts');
   return train({
+    ...trainingRequest(name, options),
+    out,
+    resume: options.resume,
+    smoke: options.smoke,
+    warnings: options.warnings,
+    checkpointEvery: options.checkpointEvery,
+    keep: options.keep,
+    logEvery: options.logEvery,
+    ...(options.watch && { watch: { layers: options.watch, epochs: options.watchEpochs } }),
+    signal,
+    onEvent: progress.onEvent,
+  });
+}
+
+/** What a training and the tools that rehearse one (`lr-find`, `--dry-run`, `--overfit-batch`) take alike. */
+export function trainingRequest(name: string, options: TrainingFlags): Omit<TrainOptions, 'out'> {
+  return {
     network: name,
     form: options.form as Form | undefined,
     networkOptions: options.set,
@@ -121,21 +189,15 @@ async function runTraining(
     labels: options.labels,
     recipe: options.recipe,
     overrides: recipeOverrides(options),
+    transfer: transferRequest(options),
     engine: options.engine,
     threads: options.threads,
     dtype: options.dtype,
     seed: options.seed,
-    out,
-    resume: options.resume,
-    smoke: options.smoke,
     validation: options.validation,
-    checkpointEvery: options.checkpointEvery,
-    logEvery: options.logEvery,
     workers: options.workers,
-    ...(options.watch && { watch: { layers: options.watch, epochs: options.watchEpochs } }),
-    signal,
-    onEvent: progress.onEvent,
-  });
+    onBadImage: options.onBadImage,
+  };
 }
 
 /** `runs/lenet-2026-01-31-153012`: a name that sorts and that no other run has. */
@@ -176,6 +238,9 @@ function describe(name: string, result: TrainResult): string {
       ...(result.imagesPerSecond === null
         ? []
         : [['Speed', `${count(Math.round(result.imagesPerSecond))} images/s`] as [string, string]]),
+      ...(result.skippedPictures === undefined
+        ? []
+        : [['Pictures skipped', count(result.skippedPictures)] as [string, string]]),
       [
         'Protocol',
         `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${engine.threads} threads, seed ${seed}`,

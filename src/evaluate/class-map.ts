@@ -38,6 +38,17 @@ export function isImagenet(classes: readonly string[]): boolean {
   return classes.length === imagenetNames.length && classes.every((name, i) => name === imagenetNames[i]);
 }
 
+/** WordNet's identifier of each short name, and the other way round. */
+const otherNames = new Map(
+  imagenetClasses.flatMap(
+    ({ wnid, name }) =>
+      [
+        [wnid, name],
+        [name, wnid],
+      ] as const,
+  ),
+);
+
 /** Each way to write a class's name, with the classes that are written so. */
 function namesOf(classes: readonly string[]): Map<string, Set<number>> {
   const names = new Map<string, Set<number>>();
@@ -46,6 +57,11 @@ function namesOf(classes: readonly string[]): Map<string, Set<number>> {
     names.set(key, (names.get(key) ?? new Set()).add(index));
   };
   for (const [index, name] of classes.entries()) add(name, index);
+  const written = new Set(classes);
+  for (const [index, name] of classes.entries()) {
+    const other = otherNames.get(name);
+    if (other !== undefined && !written.has(other)) add(other, index);
+  }
   if (!isImagenet(classes)) return names;
   for (const [index, { wnid, synonyms }] of imagenetClasses.entries()) {
     for (const name of [wnid, ...synonyms, synonyms.join(', ')]) add(name, index);

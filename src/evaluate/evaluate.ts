@@ -17,7 +17,7 @@ import type { Preprocessing } from './preprocessing.ts';
 import { describeProtocol, type Protocol } from './protocol.ts';
 import { writePerPicture } from './report.ts';
 import { createTally } from './tally.ts';
-import { openTestData } from './test-data.ts';
+import { openTestData, requestOfRun } from './test-data.ts';
 
 export interface EvaluateOptions extends ModelRequest, EngineRequest, PrepareRequest {
   /** Networks that answer together with the first: their softmax is averaged. */
@@ -94,13 +94,18 @@ export interface Evaluation {
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { split = 'test', signal } = options;
   const model = openModel(options);
-  const request = options.data ?? model.info?.dataset;
+  const request = options.data ?? requestOfRun(options.weights) ?? model.info?.dataset;
   if (request === undefined) {
     throw new UserError('No data to test on. Name a data set or a folder with --data.', { exitCode: 2 });
   }
   const others = (options.ensemble ?? []).map(openModel);
   for (const note of [model, ...others].flatMap(({ notes }) => notes)) options.onNote?.(note);
-  const open: OpenOptions = { labels: options.labels, signal, onProgress: options.onData };
+  const open: OpenOptions = {
+    labels: options.labels,
+    signal,
+    onNote: options.onNote,
+    onProgress: options.onData,
+  };
   const data = await openTestData(request, split, model, open);
   const members: Member[] = [];
   for (const each of [model, ...others]) {

@@ -1,11 +1,11 @@
 // Pictures of a test's result: the confusion matrix, and sheets of test pictures with what the network says of them:
 // right and wrong ones evenly, or the worst mistakes.
 import { extname } from 'node:path';
-import type { Dataset } from '../data/dataset.ts';
 import { confusionMatrix } from '../figures/confusion.ts';
 import { pictureSheet, type SheetItem } from '../figures/sheet.ts';
 import { writeFileAtomic } from '../files.ts';
-import { datasetSource, type PictureSource } from './sources.ts';
+import { type PictureSet, sourceOf } from './index-source.ts';
+import type { PictureSource } from './sources.ts';
 import type { Answer, Counts } from './tally.ts';
 import type { TestData } from './test-data.ts';
 
@@ -60,15 +60,15 @@ export async function drawConfusion(
   await confusionMatrix(path, { counts: counts.confusion, classes, title, subtitle });
 }
 
-/** `drawSample` over a data set in memory. */
+/** `drawSample` over a set of pictures. */
 export async function drawPredictions(
   path: string,
   answers: readonly Answer[],
-  dataset: Dataset,
+  dataset: PictureSet,
   title: string,
 ): Promise<void> {
   const all = Uint32Array.from({ length: dataset.length }, (_, index) => index);
-  await drawSample(path, answers, datasetSource(dataset, all), dataset.classes, title);
+  await drawSample(path, answers, sourceOf(dataset, all), dataset.classes, title);
 }
 
 /**

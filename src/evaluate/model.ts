@@ -34,6 +34,8 @@ export interface ModelRequest {
   readonly weights: string;
   /** The network's own options; default: what the weights file says, else their defaults. */
   readonly options?: OptionValues;
+  /** Keep the tensors of side heads, which training alone uses; default false. */
+  readonly training?: boolean;
 }
 
 export interface Model {
@@ -69,6 +71,14 @@ export function openModel(request: ModelRequest): Model {
       { exitCode: 2 },
     );
   }
+  const mapped = info === undefined ? namingMapFor(read) : undefined;
+  if (mapped !== undefined && mapped.network !== name) {
+    throw new UserError(
+      `${path} holds weights of ${mapped.network} (${mapped.title}), not of ${name}. Say '${mapped.network}', or ` +
+        'choose another file.',
+      { exitCode: 2 },
+    );
+  }
   // Forms may have weights of the same shapes and compute something else with them.
   if (info !== undefined && request.form !== undefined && request.form !== info.form) {
     throw new UserError(
@@ -79,7 +89,7 @@ export function openModel(request: ModelRequest): Model {
   const description = findNetwork(name);
   const [form, formDescription] = formOf(description, request.form ?? info?.form);
   const options = mergeOptions(path, info?.options, request.options);
-  const { file, map, notes } = adaptWeights(read, description, form, options);
+  const { file, map, notes } = adaptWeights(read, description, form, options, request.training);
   const known = info ?? (map === undefined ? undefined : imagenetInfo(map));
   return { description, form, formDescription, path, file, info: known, options, notes };
 }

@@ -36,7 +36,11 @@ export function applyOverrides(base: Preprocessing, overrides: PreprocessingOver
     );
   }
   const interpolation = overrides.interpolation ?? base.interpolation;
-  return { ...base, height, width, resize, range, order, interpolation, normalise: { mean, std } };
+  const normalise = { mean, std };
+  const { meanPicture, ...rest } = base;
+  // A mean that is given takes the place of the mean of each pixel.
+  const kept = overrides.mean === undefined && meanPicture !== undefined ? { meanPicture } : {};
+  return { ...rest, ...kept, height, width, resize, range, order, interpolation, normalise };
 }
 
 /** Whether the caller wants pictures of another size than the weights do. */

@@ -6,7 +6,10 @@ import { holdOut } from '../data/split.ts';
 export const undividedTestShare = 0.1;
 
 /** The positions in `dataset` of the pictures that `split` means. */
-export function picturesOf(dataset: Dataset, split: Split): Uint32Array {
+export function picturesOf(
+  dataset: Pick<Dataset, 'length' | 'labels' | 'undivided'>,
+  split: Split,
+): Uint32Array {
   if (!dataset.undivided) return Uint32Array.from({ length: dataset.length }, (_, index) => index);
   const { train, validation } = holdOut(dataset.labels, undividedTestShare, 0);
   return split === 'test' ? validation : train;

@@ -8,6 +8,7 @@ import { knownDataset } from '../data/known.ts';
 import { type Interpolation, interpolations } from '../data/resample.ts';
 import { UserError } from '../errors.ts';
 import { type Form, type FormDescription, formNames, type OptionValues } from '../nets/network.ts';
+import { isStoredMean, type StoredMean } from './mean-picture.ts';
 
 export type ChannelOrder = 'RGB' | 'BGR';
 
@@ -28,6 +29,8 @@ export interface Preprocessing {
   readonly range?: 1 | 255;
   /** Order of the channels; default RGB. Caffe's weights want BGR. */
   readonly order?: ChannelOrder;
+  /** Subtracted pixel by pixel in place of `normalise.mean`; its side is `resize`, its window the crop's in the centre. */
+  readonly meanPicture?: StoredMean;
 }
 
 /** What a weights file says about itself. */
@@ -118,6 +121,7 @@ export function encodeModelInfo(info: ModelInfo): Record<string, string> {
     ...(p.interpolation !== undefined && { interpolation: p.interpolation }),
     ...(p.range !== undefined && { range: String(p.range) }),
     ...(p.order !== undefined && { order: p.order }),
+    ...(p.meanPicture !== undefined && { meanPicture: JSON.stringify(p.meanPicture) }),
     ...(info.options !== undefined && { options: JSON.stringify(info.options) }),
   };
 }
@@ -137,6 +141,7 @@ export function decodeModelInfo(metadata: Readonly<Record<string, string>>): Mod
     const interpolation = optional(metadata.interpolation, (text) => member(interpolations, text));
     const range = optional(metadata.range, (text) => member([1, 255] as const, Number(text)));
     const order = optional(metadata.order, (text) => member(['RGB', 'BGR'] as const, text));
+    const meanPicture = optional(metadata.meanPicture, readMean);
     const options = optional(metadata.options, readOptions);
     return {
       network: String(metadata.network),
@@ -153,6 +158,7 @@ export function decodeModelInfo(metadata: Readonly<Record<string, string>>): Mod
         ...(interpolation !== undefined && { interpolation }),
         ...(range !== undefined && { range }),
         ...(order !== undefined && { order }),
+        ...(meanPicture !== undefined && { meanPicture }),
       },
       ...(options !== undefined && { options }),
     };
@@ -169,6 +175,12 @@ function member<T>(allowed: readonly T[], value: unknown): T {
   const found = allowed.find((each) => each === value);
   if (found === undefined) throw new Error(`expected one of ${allowed.join(', ')}, got ${String(value)}`);
   return found;
+}
+
+function readMean(text: string): StoredMean {
+  const value: unknown = JSON.parse(text);
+  if (isStoredMean(value)) return value;
+  throw new Error('expected a side and that many bytes');
 }
 
 function readOptions(text: string): OptionValues {

@@ -1,16 +1,18 @@
 // The pictures of a test with the answers that are right for a network: a data set in memory, whose classes are the
-// network's by their order, or a folder of pictures, whose classes are found by their names.
-import { basename, resolve } from 'node:path';
+// network's by their order, or pictures on disk (folders, archives, packs), whose classes are found by their names.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Dataset, Split } from '../data/dataset.ts';
-import { knownDataset, knownDatasets, type OpenOptions, openDataset } from '../data/datasets.ts';
-import { folderWithFiles, isFolder } from '../data/homes.ts';
-import { classFolders, listImageFolder } from '../data/image-folder.ts';
-import { holdOut } from '../data/split.ts';
+import { knownDataset, type OpenOptions, openDataset } from '../data/datasets.ts';
+import { openPictures } from '../data/pictures/open.ts';
+import type { PictureIndex } from '../data/pictures/picture-index.ts';
+import { splitRequest } from '../data/subset.ts';
 import { UserError } from '../errors.ts';
 import { classIndices } from './class-map.ts';
+import { sourceOf } from './index-source.ts';
 import { classNamesOf, type Model, outputsOf } from './model.ts';
-import { picturesOf, undividedTestShare } from './pictures.ts';
-import { datasetSource, fileSource, type PictureSource } from './sources.ts';
+import { picturesOf } from './pictures.ts';
+import { datasetSource, type PictureSource } from './sources.ts';
 
 export interface TestData {
   readonly name: string;
@@ -30,19 +32,33 @@ export async function openTestData(
   model: Model,
   open: OpenOptions,
 ): Promise<TestData> {
-  return isImageFolder(request, split)
-    ? openFolder(resolve(request), split, model)
-    : openMemory(await openDataset(request, split, open), split, model);
+  const { signal, onNote, onProgress } = open;
+  const index = await openPictures(request, split, {
+    signal,
+    onNote,
+    onProgress: (done) =>
+      onProgress?.({ activity: 'index', item: request, done, total: undefined, unit: 'pictures' }),
+  });
+  return index === undefined
+    ? openMemory(await openDataset(request, split, open), split, model)
+    : openIndex(index, split, model);
 }
 
-function isImageFolder(request: string, split: Split): boolean {
-  if (knownDataset(request) !== undefined) return false;
-  const path = resolve(request);
-  if (!isFolder(path)) return false;
-  const known = knownDatasets.some((each) =>
-    (['train', 'test'] as const).some((part) => folderWithFiles(path, each, part) !== undefined),
-  );
-  return !known && classFolders(path, split) !== undefined;
+/** What the run in the folder `weights` was trained on, as it can be opened again; undefined for a weights file. */
+export function requestOfRun(weights: string): string | undefined {
+  const config = join(weights, 'config.json');
+  if (!existsSync(config)) return undefined;
+  try {
+    const { data } = JSON.parse(readFileSync(config, 'utf8')) as {
+      data?: { request?: string; path?: string };
+    };
+    if (data?.request === undefined) return undefined;
+    const { name } = splitRequest(data.request);
+    // A path was meant from the folder that the training was started in; a run knows where that led to.
+    return knownDataset(name) !== undefined || existsSync(data.request) ? data.request : data.path;
+  } catch {
+    return undefined;
+  }
 }
 
 function openMemory(dataset: Dataset, split: Split, model: Model): TestData {
@@ -63,20 +79,24 @@ function openMemory(dataset: Dataset, split: Split, model: Model): TestData {
   };
 }
 
-function openFolder(path: string, split: Split, model: Model): TestData {
-  const { classes: folders, files, undivided } = listImageFolder(path, split);
-  const name = basename(path);
-  const own = Int32Array.from(files, ({ label }) => label);
-  // A folder without splits is divided only for weights that were trained on a part of it.
-  const trainedOnIt = undivided && model.info?.dataset === name;
-  const divided = trainedOnIt ? holdOut(own, undividedTestShare, 0) : undefined;
-  const indices = divided?.[split === 'test' ? 'validation' : 'train'] ?? own.map((_, index) => index);
+function openIndex(index: PictureIndex, split: Split, model: Model): TestData {
+  const { classes: folders, labels, name, path } = index;
+  // A source without splits is divided only for weights that were trained on a part of it.
+  const trainedOnIt = index.undivided && model.info?.dataset === name;
+  const indices = trainedOnIt
+    ? picturesOf(index, split)
+    : Uint32Array.from({ length: index.length }, (_, picture) => picture);
   const known = classNamesOf(model);
-  const meaning = known === undefined ? byPosition(folders, model, path) : classIndices(folders, known, path);
+  // Shards may number their classes, the last of which may have no picture here.
+  const numbered = folders.every((each, label) => each === `${label}`);
+  const meaning =
+    known === undefined || (numbered && folders.length <= known.length)
+      ? byPosition(folders, model, path)
+      : classIndices(folders, known, path);
   return {
     name,
-    source: fileSource(Array.from(indices, (index) => files[index]?.path as string)),
-    labels: Int32Array.from(indices, (index) => meaning[own[index] as number] as number),
+    source: sourceOf(index, indices),
+    labels: Int32Array.from(indices, (picture) => meaning[labels[picture] as number] as number),
     classes: known ?? folders,
   };
 }
@@ -84,7 +104,8 @@ function openFolder(path: string, split: Split, model: Model): TestData {
 function byPosition(folders: readonly string[], model: Model, path: string): readonly number[] {
   const outputs = outputsOf(model);
   // Weights without the network's last layer are refused as a whole, when they meet the network.
-  if (outputs === undefined || outputs === folders.length) return folders.map((_, index) => index);
+  const enough = classNamesOf(model) !== undefined || outputs === folders.length;
+  if (outputs === undefined || enough) return folders.map((_, index) => index);
   throw new UserError(
     `${model.path} has ${outputs} classes, whose names it does not say, but ${path} has ${folders.length}. ` +
       'Choose other data or other weights.',

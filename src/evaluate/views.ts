@@ -3,6 +3,7 @@
 import { type Raster, resizedPart, type Scaling } from '../data/raster.ts';
 import type { Size } from '../data/resample.ts';
 import type { Window } from './crops.ts';
+import { type StoredMean, unpackMean } from './mean-picture.ts';
 import { type Preprocessing, unitNormalisation } from './preprocessing.ts';
 import type { Protocol } from './protocol.ts';
 
@@ -33,6 +34,26 @@ export function denseSize(picture: Size, crop: Size): Size {
   return { height: side(picture.height, crop.height), width: side(picture.width, crop.width) };
 }
 
+/**
+ * The mean of each pixel of a window, for pixels in 0..1. The mean picture lies in the centre of a picture; where a
+ * window reaches beyond it, its edge goes on, and a window of another scale has the middle of it.
+ */
+function meanWindow(
+  stored: StoredMean,
+  raster: Size,
+  window: Window,
+  shown: Size,
+): (channel: number, y: number, x: number) => number {
+  const { side, values } = unpackMean(stored);
+  const sameScale = window.height === shown.height && Math.min(raster.height, raster.width) === side;
+  const start = (at: number, length: number, whole: number): number =>
+    sameScale ? at - Math.floor((whole - side) / 2) : Math.floor((side - length) / 2);
+  const top = start(window.top, shown.height, raster.height);
+  const left = start(window.left, shown.width, raster.width);
+  const inside = (place: number): number => Math.min(side - 1, Math.max(0, place));
+  return (channel, y, x) => values[(channel * side + inside(top + y)) * side + inside(left + x)] as number;
+}
+
 /** Writes one window, shown at `shown` px, and the padding around it, to `output` from `offset` on. */
 export function writeView(
   output: Float32Array,
@@ -47,13 +68,14 @@ export function writeView(
   const from = resized ? resizedPart(raster, window, shown, interpolation) : raster;
   const [top, left] = resized ? [0, 0] : [window.top, window.left];
   const { mean, std } = unitNormalisation(preprocessing);
+  const picture = preprocessing.meanPicture && meanWindow(preprocessing.meanPicture, raster, window, shown);
   const [height, width] = [shown.height + 2 * pad, shown.width + 2 * pad];
   const step = window.mirror ? -from.pixelStep : from.pixelStep;
   const start = window.mirror ? left + shown.width - 1 : left;
   for (let channel = 0; channel < channels; channel++) {
     const deviation = std[channel] as number;
     const scale = 1 / (255 * deviation);
-    const shift = -(mean[channel] as number) / deviation;
+    const shift = picture === undefined ? -(mean[channel] as number) / deviation : 0;
     // A grey file gives one channel.
     const wanted = order === 'BGR' ? channels - 1 - channel : channel;
     const source = Math.min(wanted, from.channels - 1) * from.planeStep;
@@ -64,6 +86,14 @@ export function writeView(
       let byte = source + ((top + y) * from.width + start) * from.pixelStep;
       for (let x = 0; x < shown.width; x++, byte += step) {
         output[at++] = (from.data[byte] as number) * scale + shift;
+      }
+    }
+    if (picture === undefined) continue;
+    for (let y = 0; y < shown.height; y++) {
+      let at = plane + (y + pad) * width + pad;
+      for (let x = 0; x < shown.width; x++, at++) {
+        const column = window.mirror ? shown.width - 1 - x : x;
+        output[at] = (output[at] as number) - picture(wanted, y, column) / deviation;
       }
     }
   }

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
-import { makeFolder, reason, writeFileAtomic } from '../files.ts';
+import { flushFile, makeFolder, reason, writeFileAtomic } from '../files.ts';
 
 /** A line of the file as it is usually written. Numbers that are not finite are stored as null: JSON has none. */
 export type MetricsRecord = { readonly [key: string]: number | string | boolean | null };
@@ -32,6 +32,16 @@ export function appendMetrics(path: string, record: object): void {
     } finally {
       closeSync(file);
     }
+  } catch (error) {
+    throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** Sees to it that what was appended survives a power cut. */
+export function flushMetrics(path: string): void {
+  if (!existsSync(path)) return;
+  try {
+    flushFile(path);
   } catch (error) {
     throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
   }

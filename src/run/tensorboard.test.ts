@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
 import { crc32c, openEventFile } from './tensorboard.ts';
 
@@ -130,6 +130,24 @@ describe('openEventFile', () => {
     expect(parseMessage(only(start, 7)).get(1)).toEqual([1]);
     old.close();
     more.close();
+  });
+
+  it('adds a file that sorts later when the clock was set back, and lets no time run backwards', () => {
+    const old = openEventFile(folder);
+    const past = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 86_400_000);
+    try {
+      const more = openEventFile(folder, { resumeStep: 1 });
+      expect(more.path > old.path).toBe(true);
+      past.mockReturnValue(5);
+      more.scalar('a', 1, 1);
+      const third = openEventFile(folder, { resumeStep: 1 });
+      expect(third.path > more.path).toBe(true);
+      const times = readEvents(more.path).map((event) => only(event, 1).readDoubleLE());
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
+      for (const file of [old, more, third]) file.close();
+    } finally {
+      past.mockRestore();
+    }
   });
 
   it('refuses a step that is no count, and a folder that is a file', () => {

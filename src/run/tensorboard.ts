@@ -3,7 +3,7 @@
 // TensorBoard reads all files of a folder in the order of their names, so a resumed run adds a file, and its first
 // record (a session start) tells TensorBoard to forget the steps that the killed run had reached beyond it.
 // Source: tensorflow/core/util/event.proto, framework/summary.proto, lib/io/record_writer.cc, lib/hash/crc32c.h.
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
@@ -22,7 +22,11 @@ export type EventFile = {
  * drops what older files say of that step and later ones. Throws a UserError when the folder cannot be written.
  */
 export function openEventFile(folder: string, options: { resumeStep?: number } = {}): EventFile {
-  const now = Date.now() / 1000;
+  // The clock may be set while a training runs; within one file time goes forwards all the same.
+  const opened = Date.now();
+  const since = performance.now();
+  const clock = (): number => Math.floor(opened + performance.now() - since) / 1000;
+  const now = clock();
   const { path, file } = createEventFile(folder, Math.floor(now));
   const write = (event: Uint8Array): void => {
     try {
@@ -39,7 +43,7 @@ export function openEventFile(folder: string, options: { resumeStep?: number } =
   }
   return {
     path,
-    scalar(tag, value, step, wallTime = Date.now() / 1000) {
+    scalar(tag, value, step, wallTime = clock()) {
       const summary = bytesField(1, concat(bytesField(1, utf8(tag)), floatField(2, value)));
       write(concat(doubleField(1, wallTime), varintField(2, step), bytesField(5, summary)));
     },
@@ -47,17 +51,34 @@ export function openEventFile(folder: string, options: { resumeStep?: number } =
   };
 }
 
-/** A name that sorts after the older ones, also when two files are started in the same second. */
-function createEventFile(folder: string, seconds: number): { path: string; file: number } {
-  for (let count = 0; ; count++) {
+const eventName = /^events\.out\.tfevents\.(\d{10})\.(\d{4})\./;
+
+/**
+ * A name that sorts after the older ones: also when two files are started in the same second, when the clock was set
+ * back in between, or when the run goes on under another host name.
+ */
+function createEventFile(folder: string, now: number): { path: string; file: number } {
+  for (;;) {
+    let [seconds, count] = [now, 0];
+    try {
+      makeFolder(folder);
+      for (const name of readdirSync(folder)) {
+        const [, s, c] = eventName.exec(name) ?? [];
+        if (Number(s) > seconds) [seconds, count] = [Number(s), Number(c) + 1];
+        else if (Number(s) === seconds) count = Math.max(count, Number(c) + 1);
+      }
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      throw new UserError(`Cannot read ${folder}: ${reason(error)}`, { cause: error });
+    }
+    if (count > 9999) [seconds, count] = [seconds + 1, 0];
     const serial = String(count).padStart(4, '0');
     const path = join(folder, `events.out.tfevents.${seconds}.${serial}.${hostname()}`);
     try {
-      makeFolder(folder);
       return { path, file: openSync(path, 'wx') };
     } catch (error) {
-      const taken = (error as NodeJS.ErrnoException).code === 'EEXIST' && count < 9999;
-      if (!taken) throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
     }
   }
 }

@@ -1,7 +1,9 @@
 // How fast a network trains or answers on this machine, on random data: each step timed by itself after a few to
 // warm up, medians reported, since single times on shared cores say little.
 import { randomStream } from '../data/random.ts';
-import type { ComputeType, Engine, EngineDescription, Program } from '../engines/engine.ts';
+import type { ComputeType, Engine, EngineDescription, Program, ProgramReport } from '../engines/engine.ts';
+import { measurePeaks } from '../engines/profile/peaks.ts';
+import { type Profile, profileOf } from '../engines/profile/profile.ts';
 import { UserError } from '../errors.ts';
 import { type EngineRequest, resolveEngine } from '../evaluate/engine.ts';
 import { type Graph, markOutput } from '../graph/graph.ts';
@@ -22,8 +24,11 @@ export interface BenchOptions extends EngineRequest {
   readonly batch?: number;
   /** Timed steps; default 10. */
   readonly steps?: number;
-  /** Time each step of the program as well; costs the whole step next to nothing. */
-  readonly profile?: boolean;
+  /**
+   * Time each step of the program as well, and measure the machine's peaks (about two seconds). `full`: also time the
+   * implementations of convolutions and linear layers that the library did not choose (seconds to minutes).
+   */
+  readonly profile?: boolean | 'full';
   readonly onNote?: (message: string) => void;
 }
 
@@ -45,20 +50,11 @@ export interface BenchResult {
   /** Largest resident memory of this process so far. */
   readonly peakMiB: number;
   readonly compileMs: number;
-  /** With `profile`: where a step's time goes, the largest share first. */
-  readonly profile?: readonly ProfileRow[];
+  /** With `profile`: where a step's time goes, and what the engine says of itself. */
+  readonly profile?: Profile;
+  readonly report?: ProgramReport;
   readonly laurel: string;
   readonly node: string;
-}
-
-/** All steps of one op that one implementation runs. */
-export interface ProfileRow {
-  readonly op: string;
-  readonly implementation: string;
-  readonly count: number;
-  /** Mean milliseconds a run, and its share of all of them in percent. */
-  readonly ms: number;
-  readonly share: number;
 }
 
 const warmUpSteps = 3;
@@ -135,7 +131,7 @@ async function measure(
       gflops: (2 * macs) / msPerStep / 1e6,
       peakMiB: process.resourceUsage().maxRSS / 1024,
       compileMs,
-      ...(options.profile ? { profile: profileOf(program) } : {}),
+      ...(options.profile ? profiled(engine, program, steps) : {}),
       laurel: version,
       node: process.version,
     };
@@ -148,23 +144,16 @@ function compile(
   engine: Engine,
   graph: Graph,
   dtype: ComputeType,
-  profile: boolean,
+  profile: boolean | 'full',
 ): { readonly program: Program; readonly compileMs: number } {
   const start = performance.now();
   const program = engine.compile(graph, { dtype, profile });
   return { program, compileMs: performance.now() - start };
 }
 
-function profileOf(program: Program): ProfileRow[] {
-  const { steps } = program.report();
-  const total = steps.reduce((sum, { ms }) => sum + ms, 0);
-  const groups = Map.groupBy(steps, ({ op, implementation }) => `${op} ${implementation}`);
-  const rows = [...groups.values()].map((group) => {
-    const { op, implementation } = group[0] as (typeof steps)[number];
-    const ms = group.reduce((sum, step) => sum + step.ms, 0);
-    return { op, implementation, count: group.length, ms, share: (100 * ms) / total };
-  });
-  return rows.sort((a, b) => b.ms - a.ms);
+function profiled(engine: Engine, program: Program, steps: number) {
+  const report = program.report();
+  return { profile: profileOf(report, measurePeaks(engine), steps), report };
 }
 
 /** Pictures with mean 0 and deviation 1, as normalised ones have, and a rate that keeps the weights finite. */

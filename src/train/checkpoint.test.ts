@@ -15,15 +15,17 @@ import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import {
   type CheckpointContent,
   checkpointWeights,
-  loadCheckpoint,
   readMeta,
   saveCheckpoint,
   type TensorWriter,
 } from './checkpoint.ts';
+import { loadCheckpoint, takeUpCheckpoint } from './checkpoint-load.ts';
 
+/** Flushing a disk takes long, and proves nothing here. */
+const quick = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'laurel-checkpoint-'));
+  folder = mkdtempSync(join(quick, 'laurel-checkpoint-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -73,7 +75,7 @@ describe('checkpoints', () => {
     expect(checkpointWeights(folder, 'best')).toBeUndefined();
   });
 
-  it('leave the files of the last and the best only, with second names for the weights', () => {
+  it('leave the files of the last, the one before and the best only, with second names for the weights', () => {
     saveCheckpoint(folder, content(1));
     saveCheckpoint(folder, content(2), { alsoBest: true });
     saveCheckpoint(folder, content(3));
@@ -83,7 +85,10 @@ describe('checkpoints', () => {
       'best.safetensors',
       'last.json',
       'last.safetensors',
+      'previous.json',
       'step-00000002.weights.safetensors',
+      'step-00000003.optimizer.safetensors',
+      'step-00000003.weights.safetensors',
       'step-00000004.optimizer.safetensors',
       'step-00000004.weights.safetensors',
     ]);
@@ -121,10 +126,13 @@ describe('checkpoints', () => {
     expect(() => loadCheckpoint(folder)).toThrow(/has 40 bytes, expected \d+/);
     rmSync(file);
     expect(() => loadCheckpoint(folder)).toThrow(/is missing/);
+    expect(() => loadCheckpoint(folder)).toThrow(
+      /is missing, and there is no checkpoint before it: the run cannot go on/,
+    );
     writeFileSync(join(folder, 'last.json'), '{}');
-    expect(() => loadCheckpoint(folder)).toThrow(/last.json is not a checkpoint/);
+    expect(() => loadCheckpoint(folder)).toThrow(/last.json is not a checkpoint of this version/);
     writeFileSync(join(folder, 'last.json'), '{');
-    expect(() => loadCheckpoint(folder)).toThrow(/Cannot read .*last.json/);
+    expect(() => loadCheckpoint(folder)).toThrow(/last.json is damaged: it is not JSON/);
   });
 
   it('do not share their second names with the files of another step', () => {
@@ -132,7 +140,189 @@ describe('checkpoints', () => {
     const kept = join(folder, 'kept.safetensors');
     writeFileSync(kept, readFileSync(join(folder, 'last.safetensors')));
     saveCheckpoint(folder, content(2));
+    saveCheckpoint(folder, content(3));
     expect(readSafetensors(kept).tensors.get('fc.weight')?.data[0]).toBe(1);
     expect(existsSync(join(folder, 'step-00000001.weights.safetensors'))).toBe(false);
+  });
+});
+
+/** The state that a training goes on from: its step, a weight, and what was said. */
+function takeUp(keep?: number) {
+  const notes: string[] = [];
+  const found = takeUpCheckpoint(folder, { keep, onNote: (message) => notes.push(message) });
+  return {
+    step: found?.meta.position.step,
+    weight: found?.tensors.get('fc.weight')?.data[0],
+    momentum: found?.tensors.get('fc.weight.momentum')?.data[0],
+    best: found?.meta.best?.position.step,
+    notes,
+  };
+}
+
+const stored = (name: 'last' | 'previous', kind: 'weights' | 'optimizer') =>
+  join(folder, readMeta(folder, name)?.[kind]?.file as string);
+
+function flipBit(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  const place = at < 0 ? bytes.length + at : at;
+  bytes[place] = (bytes[place] as number) ^ 1;
+  writeFileSync(path, bytes);
+}
+
+describe('a damaged last checkpoint', () => {
+  beforeEach(() => {
+    saveCheckpoint(folder, content(10), { alsoBest: true });
+    saveCheckpoint(folder, content(20));
+    saveCheckpoint(folder, content(30), { alsoBest: true });
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    [
+      'weights cut off',
+      () => truncateSync(stored('last', 'weights'), 99),
+      /30.weights.safetensors has 99 bytes/,
+    ],
+    [
+      'weights with another bit',
+      () => flipBit(stored('last', 'weights'), -5),
+      /30.weights.safetensors is damaged/,
+    ],
+    ['a lost optimizer', () => rmSync(stored('last', 'optimizer')), /30.optimizer.safetensors is missing/],
+    [
+      'an empty last.json',
+      () => writeFileSync(join(folder, 'last.json'), ''),
+      /last.json is damaged: it is not/,
+    ],
+    ['a lost last.json', () => rmSync(join(folder, 'last.json')), /last.json is missing/],
+  ])('with %s falls back to the one before', (_, damage, message) => {
+    damage();
+    const { notes, ...state } = takeUp();
+    expect(state).toEqual({ step: 20, weight: 20, momentum: -20, best: 10 });
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(message);
+    expect(notes[0]).toMatch(
+      /The run goes on from the checkpoint before, step 20; 10 steps after it are trained again\.$/,
+    );
+    // The folder is as if the last checkpoint had never been written, for readers too.
+    expect(readMeta(folder, 'last')?.position.step).toBe(20);
+    const value = (name: string) => readSafetensors(join(folder, name)).tensors.get('fc.weight')?.data[0];
+    expect([value('last.safetensors'), value('best.safetensors')]).toEqual([20, 10]);
+    expect(readdirSync(folder).filter((file) => file.includes('00000030'))).toEqual([]);
+    expect(takeUp()).toEqual({ ...state, notes: [] });
+    // And training goes on as ever.
+    saveCheckpoint(folder, content(30), { alsoBest: true });
+    expect(takeUp()).toEqual({ step: 30, weight: 30, momentum: -30, best: 30, notes: [] });
+    expect(readMeta(folder, 'previous')?.position.step).toBe(20);
+  });
+
+  it('is noticed by whichever bit of last.json', () => {
+    const path = join(folder, 'last.json');
+    const whole = readFileSync(path);
+    const passed: string[] = [];
+    for (let at = 0; at < whole.length; at++) {
+      flipBit(path, at);
+      // White space and the like may change without a change of meaning; anything else must not get through.
+      const found = loadCheckpoint(folder);
+      if (found?.fallback === undefined) passed.push(JSON.stringify(found?.meta));
+      writeFileSync(path, whole);
+    }
+    const meaning = JSON.stringify(JSON.parse(whole.toString()));
+    expect(passed.filter((text) => text !== meaning)).toEqual([]);
+    expect(passed.length).toBeLessThan(whole.length / 4);
+  });
+
+  it('is the end when the one before it is damaged too', () => {
+    flipBit(stored('last', 'weights'), -1);
+    truncateSync(stored('previous', 'optimizer'), 10);
+    expect(() => takeUp()).toThrow(
+      /30.weights.safetensors is damaged: .*, and of the checkpoint before it step-00000020.optimizer.safetensors has 10 bytes, expected \d+: the run cannot go on\. Start again in another folder\.$/,
+    );
+  });
+
+  it('of another version is refused, not passed over', () => {
+    writeFileSync(join(folder, 'last.json'), '{"format":"laurel-checkpoint-2"}');
+    expect(() => takeUp()).toThrow(/last.json is not a checkpoint of this version of Laurel/);
+  });
+});
+
+describe('taking up a run', () => {
+  it('gives up best weights that are damaged, and says so', () => {
+    const best = (step: number) => ({
+      ...content(step),
+      position: { ...content(step).position, best: { epoch: 1, top1Error: 50 } },
+    });
+    saveCheckpoint(folder, best(10), { alsoBest: true });
+    saveCheckpoint(folder, best(20));
+    flipBit(join(folder, 'step-00000010.weights.safetensors'), -1);
+    const notes: string[] = [];
+    const found = takeUpCheckpoint(folder, { onNote: (message) => notes.push(message) });
+    expect(found?.meta.position).toMatchObject({ step: 20, best: null });
+    expect(notes[0]).toMatch(
+      /10.weights.safetensors is damaged.* These were the best weights so far \(epoch 1\)/,
+    );
+    expect(existsSync(join(folder, 'best.safetensors'))).toBe(false);
+    expect(takeUp().notes).toEqual([]);
+  });
+
+  it('reads folders that know neither checksums of descriptions nor a checkpoint before', () => {
+    saveCheckpoint(folder, content(10), { alsoBest: true });
+    saveCheckpoint(folder, content(20));
+    rmSync(join(folder, 'previous.json'));
+    for (const name of ['last', 'best']) {
+      const { crc32, best, ...meta } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify(meta, null, 2));
+    }
+    expect(takeUp()).toEqual({ step: 20, weight: 20, momentum: -20, best: 10, notes: [] });
+    saveCheckpoint(folder, content(30));
+    expect(takeUp()).toMatchObject({ step: 30, best: 10 });
+  });
+
+  it('saves the same step twice without a moment in which only one is there', () => {
+    saveCheckpoint(folder, content(10));
+    saveCheckpoint(folder, content(10), {
+      write: (...given) => {
+        expect(loadCheckpoint(folder)?.fallback).toBeUndefined();
+        expect(existsSync(given[0])).toBe(false);
+        writeSafetensors(...given);
+      },
+    });
+    flipBit(stored('last', 'weights'), -1);
+    expect(takeUp()).toMatchObject({ step: 10, weight: 10 });
+  });
+});
+
+describe('--keep', () => {
+  const ended = (epoch: number): CheckpointContent => ({
+    ...content(10 * epoch),
+    position: { ...content(10 * epoch).position, epoch, stepInEpoch: 0 },
+  });
+  const kept = () => readdirSync(folder).filter((file) => file.startsWith('epoch-'));
+
+  it('keeps the weights of the newest epochs', () => {
+    for (const epoch of [1, 2, 3, 4]) {
+      saveCheckpoint(folder, ended(epoch), { keep: 2 });
+      saveCheckpoint(folder, content(10 * epoch + 5), { keep: 2 });
+    }
+    // Position 1 of `content` stands in epoch 2: later ones are not of its past.
+    expect(kept()).toEqual([]);
+    for (const epoch of [1, 2, 3, 4]) saveCheckpoint(folder, ended(epoch), { keep: 2 });
+    expect(kept()).toEqual(['epoch-0003.safetensors', 'epoch-0004.safetensors']);
+    expect(readSafetensors(join(folder, 'epoch-0003.safetensors')).tensors.get('fc.weight')?.data[0]).toBe(
+      30,
+    );
+    saveCheckpoint(folder, ended(5));
+    expect(kept()).toHaveLength(2);
+    saveCheckpoint(folder, ended(6), { keep: 0 });
+    expect(kept()).toEqual([]);
+  });
+
+  it('is made good when a crash came before the name, or the epoch was lost', () => {
+    for (const epoch of [1, 2, 3]) saveCheckpoint(folder, ended(epoch), { keep: 2 });
+    rmSync(join(folder, 'epoch-0003.safetensors'));
+    takeUp(2);
+    expect(kept()).toEqual(['epoch-0002.safetensors', 'epoch-0003.safetensors']);
+    flipBit(stored('last', 'optimizer'), -1);
+    expect(takeUp(2).step).toBe(20);
+    expect(kept()).toEqual(['epoch-0002.safetensors']);
   });
 });

@@ -1,27 +1,22 @@
-// Checkpoints: `last` (to train on from) and `best` (on the validation pictures). A checkpoint is a set of files
-// that becomes valid by one rename: first the tensors go to files whose names hold the step, then `last.json`,
-// which names them with sizes and checksums, replaces its forerunner; only then are files that no checkpoint names
-// removed. A crash or a full disk at any moment leaves the previous checkpoint whole.
-//
-// `last.safetensors` and `best.safetensors` are second names (hard links) of the valid weights, for `--weights`.
-import {
-  copyFileSync,
-  existsSync,
-  linkSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+// Checkpoints: `last` (to train on from), `previous` (the one before it, should `last` be damaged) and `best` (on the
+// validation pictures). A checkpoint is a set of files that becomes valid by one rename. In this order:
+// 1. the tensors, in files of their own whose names hold the step;
+// 2. `last.json`, which names them and the best ones with sizes and checksums, replaces its forerunner;
+// 3. `previous.json` (the forerunner) and `best.json` follow, which can be made again from `last.json`;
+// 4. `last.safetensors`, `best.safetensors` and with `keep` `epoch-0012.safetensors`: second names (hard links) of
+//    weights, for `--weights`;
+// 5. files that no checkpoint names are removed.
+// Every file is flushed before it gets its name, and the folder after. A crash or a full disk at any moment leaves a
+// whole checkpoint, the last or the one before.
+import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { UserError } from '../errors.ts';
-import { makeFolder, reason, writeFileAtomic } from '../files.ts';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { flushFile, flushFolder, makeFolder } from '../files.ts';
+import { writeSafetensors } from '../weights/safetensors.ts';
 import type { Tensor } from '../weights/tensor-file.ts';
+import { type CheckpointMeta, describeFile, inspectMeta, writeMeta } from './checkpoint-meta.ts';
+import type { PlateauState } from './plateau.ts';
 
-export type CheckpointName = 'last' | 'best';
+export { type CheckpointMeta, type CheckpointName, checkpointWeights, readMeta } from './checkpoint-meta.ts';
 
 /** Sums over the pictures of an epoch that is under way. */
 export interface EpochSums {
@@ -43,22 +38,8 @@ export interface TrainingPosition {
   readonly seconds: number;
   /** Epoch (from 1) and top-1 error, percent, of the best validation so far. */
   readonly best: { readonly epoch: number; readonly top1Error: number } | null;
-}
-
-interface StoredFile {
-  readonly file: string;
-  readonly bytes: number;
-  readonly crc32: string;
-}
-
-export interface CheckpointMeta {
-  readonly format: 'laurel-checkpoint-1';
-  readonly position: TrainingPosition;
-  readonly seed: number;
-  /** Weights and running statistics, under their own names. */
-  readonly weights: StoredFile;
-  /** Momentum; absent from `best`. */
-  readonly optimizer?: StoredFile;
+  /** What the plateau schedule has seen; absent under the others. */
+  readonly plateau?: PlateauState;
 }
 
 export interface CheckpointContent {
@@ -73,71 +54,88 @@ export interface CheckpointContent {
 /** How files are written; tests put a failing disk here. */
 export type TensorWriter = typeof writeSafetensors;
 
-const filePattern = /^step-\d+\.(weights|optimizer)\.safetensors$/;
+export interface SaveOptions {
+  /** Makes the weights the checkpoint `best` too. */
+  readonly alsoBest?: boolean | undefined;
+  /** How many of the newest epochs' weights stay; absent: whatever is there is left alone. */
+  readonly keep?: number | undefined;
+  readonly write?: TensorWriter | undefined;
+  /** Called before each file; throws when the run folder is no longer there. */
+  readonly check?: (() => void) | undefined;
+}
 
 /**
- * Writes the checkpoint `last`, and with `alsoBest` makes its weights the checkpoint `best`.
- * Throws a UserError when the disk refuses; what was valid before stays valid.
+ * Writes the checkpoint `last`; the one that was the last becomes `previous`. Throws a UserError when the disk
+ * refuses; what was valid before stays valid.
  */
-export function saveCheckpoint(
-  folder: string,
-  content: CheckpointContent,
-  options: { alsoBest?: boolean; write?: TensorWriter } = {},
-): void {
-  const write = options.write ?? writeSafetensors;
+export function saveCheckpoint(folder: string, content: CheckpointContent, options: SaveOptions = {}): void {
+  const { alsoBest = false, keep, write = writeSafetensors, check = () => {} } = options;
+  check();
   makeFolder(folder);
-  const stem = `step-${String(content.position.step).padStart(8, '0')}`;
-  const names = { weights: `${stem}.weights.safetensors`, optimizer: `${stem}.optimizer.safetensors` };
+  const forerunner = inspectMeta(folder, 'last');
+  const files = freeNames(folder, content.position.step);
   try {
-    write(join(folder, names.weights), content.weights, content.metadata);
-    write(join(folder, names.optimizer), content.optimizer);
+    write(join(folder, files.weights), content.weights, content.metadata);
+    check();
+    write(join(folder, files.optimizer), content.optimizer);
     const { position, seed } = content;
-    const weights = describeFile(folder, names.weights);
-    const best: CheckpointMeta = { format: 'laurel-checkpoint-1', position, seed, weights };
-    const last: CheckpointMeta = { ...best, optimizer: describeFile(folder, names.optimizer) };
-    if (options.alsoBest) writeMeta(folder, 'best', best);
-    writeMeta(folder, 'last', last);
-    secondName(folder, names.weights, 'last');
-    if (options.alsoBest) secondName(folder, names.weights, 'best');
+    const weights = describeFile(folder, files.weights);
+    const itself: CheckpointMeta = { format: 'laurel-checkpoint-1', position, seed, weights };
+    const best = alsoBest ? itself : bestOf(folder, forerunner);
+    check();
+    writeMeta(folder, 'last', { ...itself, optimizer: describeFile(folder, files.optimizer), best });
+    if (forerunner !== undefined && 'meta' in forerunner) writeMeta(folder, 'previous', forerunner.meta);
+    if (alsoBest) writeMeta(folder, 'best', itself);
+    secondName(folder, files.weights, 'last');
+    if (alsoBest) secondName(folder, files.weights, 'best');
+    keepEpochs(folder, itself, keep);
+    flushFolder(folder);
   } finally {
     removeUnnamed(folder);
   }
 }
 
-function writeMeta(folder: string, name: CheckpointName, meta: CheckpointMeta): void {
-  writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(meta, null, 2)}\n`);
+/** The best checkpoint so far, as the last one knew it; older folders have it in `best.json` alone. */
+function bestOf(folder: string, last: ReturnType<typeof inspectMeta>): CheckpointMeta | null {
+  if (last !== undefined && 'meta' in last && last.meta.best !== undefined) return last.meta.best;
+  const found = inspectMeta(folder, 'best');
+  return found !== undefined && 'meta' in found ? found.meta : null;
 }
 
-function describeFile(folder: string, file: string): StoredFile {
-  const bytes = readFileSync(join(folder, file));
-  return { file, bytes: bytes.length, crc32: checksum(bytes) };
-}
+const filePattern = /^step-\d+(-\d+)?\.(weights|optimizer)\.safetensors$/;
 
-function checksum(bytes: Uint8Array): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
-}
-
-/** Not every file system has hard links; where there are none the weights are copied. */
-function secondName(folder: string, file: string, name: CheckpointName): void {
-  const temporary = join(folder, `${name}.safetensors.${process.pid}.part`);
-  rmSync(temporary, { force: true });
-  try {
-    linkSync(join(folder, file), temporary);
-  } catch {
-    copyFileSync(join(folder, file), temporary);
+/**
+ * Names for tensor files of this step that no valid checkpoint has: the end of an epoch may be saved twice, before its
+ * validation and after.
+ */
+function freeNames(folder: string, step: number): { weights: string; optimizer: string } {
+  const taken = namedFiles(folder);
+  for (let count = 0; ; count++) {
+    const stem = `step-${String(step).padStart(8, '0')}${count === 0 ? '' : `-${count}`}`;
+    const names = { weights: `${stem}.weights.safetensors`, optimizer: `${stem}.optimizer.safetensors` };
+    if (!taken.has(names.weights) && !taken.has(names.optimizer)) return names;
   }
-  renameSync(temporary, join(folder, `${name}.safetensors`));
+}
+
+/** Tensor files that a checkpoint names; those of a damaged description are not known. */
+function namedFiles(folder: string): Set<string> {
+  const named = new Set<string>();
+  for (const name of ['last', 'previous', 'best'] as const) {
+    const found = inspectMeta(folder, name);
+    if (found === undefined || 'damage' in found) continue;
+    for (const stored of [found.meta.weights, found.meta.optimizer, found.meta.best?.weights]) {
+      if (stored !== undefined) named.add(stored.file);
+    }
+  }
+  return named;
 }
 
 /** Removes tensor files, and unfinished ones of this program, that no valid checkpoint names. */
-function removeUnnamed(folder: string): void {
+export function removeUnnamed(folder: string): void {
   try {
-    const named = new Set<string>();
-    for (const name of ['last', 'best'] as const) {
-      const meta = readMeta(folder, name);
-      if (meta !== undefined) named.add(meta.weights.file);
-      if (meta?.optimizer !== undefined) named.add(meta.optimizer.file);
-    }
+    const last = inspectMeta(folder, 'last');
+    if (last !== undefined && 'damage' in last) return;
+    const named = namedFiles(folder);
     for (const file of readdirSync(folder)) {
       if ((filePattern.test(file) && !named.has(file)) || file.endsWith('.part')) {
         rmSync(join(folder, file), { force: true });
@@ -148,52 +146,36 @@ function removeUnnamed(folder: string): void {
   }
 }
 
-/** The description of a checkpoint, or undefined when there is none. */
-export function readMeta(folder: string, name: CheckpointName): CheckpointMeta | undefined {
-  const path = join(folder, `${name}.json`);
-  if (!existsSync(path)) return undefined;
+/** Gives a weights file a second name. Not every file system has hard links; where there are none it is copied. */
+export function secondName(folder: string, file: string, name: string): void {
+  const temporary = join(folder, `${name}.safetensors.${process.pid}.part`);
+  rmSync(temporary, { force: true });
   try {
-    const meta = JSON.parse(readFileSync(path, 'utf8')) as CheckpointMeta;
-    if (meta.format === 'laurel-checkpoint-1') return meta;
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
+    linkSync(join(folder, file), temporary);
+  } catch {
+    copyFileSync(join(folder, file), temporary);
+    flushFile(temporary);
   }
-  throw new UserError(
-    `${path} is not a checkpoint of this version of Laurel. Start a run in another folder.`,
-  );
+  renameSync(temporary, join(folder, `${name}.safetensors`));
 }
 
-/** The path of a checkpoint's weights, or undefined when there is no such checkpoint. */
-export function checkpointWeights(folder: string, name: CheckpointName): string | undefined {
-  const meta = readMeta(folder, name);
-  return meta === undefined ? undefined : join(folder, meta.weights.file);
-}
+const epochPattern = /^epoch-(\d+)\.safetensors$/;
 
-/** Reads `last` after checking sizes and checksums; undefined when no checkpoint was written yet. */
-export function loadCheckpoint(
-  folder: string,
-): { meta: CheckpointMeta; tensors: ReadonlyMap<string, Tensor> } | undefined {
-  const meta = readMeta(folder, 'last');
-  if (meta === undefined) return undefined;
-  const tensors = new Map<string, Tensor>();
-  for (const stored of [meta.weights, meta.optimizer]) {
-    if (stored === undefined) continue;
-    checkFile(folder, stored);
-    for (const [name, tensor] of readSafetensors(join(folder, stored.file)).tensors)
-      tensors.set(name, tensor);
+/**
+ * Keeps the weights of an epoch that has ended under a name of their own, and of the others the `keep` newest up to
+ * it; those of later epochs are of a future that was given up.
+ */
+export function keepEpochs(folder: string, { position, weights }: CheckpointMeta, keep?: number): void {
+  if (keep === undefined) return;
+  const { epoch, stepInEpoch } = position;
+  const name = `epoch-${String(epoch).padStart(4, '0')}`;
+  const ended = stepInEpoch === 0 && epoch > 0;
+  if (keep > 0 && ended && !existsSync(join(folder, `${name}.safetensors`))) {
+    secondName(folder, weights.file, name);
   }
-  return { meta, tensors };
-}
-
-function checkFile(folder: string, stored: StoredFile): void {
-  const path = join(folder, stored.file);
-  const hint = 'The checkpoint cannot be used; start again in another folder.';
-  if (!existsSync(path)) throw new UserError(`${path} is missing. ${hint}`);
-  const { size } = statSync(path);
-  if (size !== stored.bytes) {
-    throw new UserError(`${path} has ${size} bytes, expected ${stored.bytes}. ${hint}`);
-  }
-  if (checksum(readFileSync(path)) !== stored.crc32) {
-    throw new UserError(`${path} is damaged: its checksum differs from the one stored with it. ${hint}`);
+  for (const file of readdirSync(folder)) {
+    const kept = epochPattern.exec(file)?.[1];
+    if (kept === undefined || (Number(kept) > epoch - keep && Number(kept) <= epoch)) continue;
+    rmSync(join(folder, file), { force: true });
   }
 }

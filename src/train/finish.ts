@@ -6,7 +6,9 @@ import { drawConfusion, drawPredictions } from '../evaluate/figures.ts';
 import { readMetrics } from '../run/metrics.ts';
 import { matchWeights } from '../weights/match.ts';
 import { readSafetensors } from '../weights/safetensors.ts';
+import { renamed } from '../weights/state-dict.ts';
 import { checkpointWeights, type TrainingPosition } from './checkpoint.ts';
+import { isComplete } from './ending.ts';
 import type { EpochRecord, TestResult, TrainResult } from './options.ts';
 import { drawCurves } from './run-figures.ts';
 import { writeJson } from './run-folder.ts';
@@ -24,10 +26,11 @@ export interface Trained {
 export async function finishRun(setup: Setup, trained: Trained): Promise<TrainResult> {
   const { position } = trained;
   const { config, paths, recipe } = setup;
-  const complete = position.epoch >= recipe.epochs;
+  const complete = isComplete(recipe, position);
   const last = complete ? await test(setup) : undefined;
   const best = last === undefined ? undefined : await testBest(setup, position, last);
   const interrupted = last === undefined;
+  setup.checkFolder();
   await drawFigures(setup, last);
   const lastEpoch = trained.lastEpoch ?? lastEpochOf(paths.metrics);
   const result: TrainResult = {
@@ -49,6 +52,7 @@ export async function finishRun(setup: Setup, trained: Trained): Promise<TrainRe
     },
     imagesPerSecond: trained.imagesPerSecond,
     seconds: position.seconds,
+    ...(setup.skipped.size > 0 && { skippedPictures: setup.skipped.size }),
     out: setup.out,
     weights: {
       last: weightsPath(paths.checkpoints, 'last'),
@@ -62,11 +66,19 @@ export async function finishRun(setup: Setup, trained: Trained): Promise<TrainRe
       seed: config.seed,
       batch: recipe.batch,
       pictures: config.data.pictures,
-      crops: 'one view per picture: the whole of it',
+      crops: viewOf(setup),
     },
   };
+  setup.checkFolder();
   writeJson(paths.summary, result);
   return result;
+}
+
+function viewOf({ data, config }: Setup): string {
+  const { resize, height, width } = config.preprocessing;
+  return data.transforms === undefined
+    ? 'one view per picture: the whole of it'
+    : `one view per picture: the centre ${height}x${width} of a short side of ${resize ?? Math.max(height, width)}`;
 }
 
 function weightsPath(folder: string, name: 'last' | 'best'): string | null {
@@ -99,8 +111,11 @@ async function testBest(
   if (position.best === null || path === undefined) return undefined;
   if (position.best.epoch === position.epoch) return resultOf(last);
   const program = programs.test();
-  const wanted = [...program.graph.states].map(([name, { shape }]) => ({ name, shape }));
-  for (const [name, values] of matchWeights(readSafetensors(path), wanted, path)) program.write(name, values);
+  const { states } = program.graph;
+  const wanted = [...states].map(([name, { shape }]) => ({ name, shape }));
+  // Side heads are in the file too; a test has no use for them.
+  const file = renamed(readSafetensors(path), (name) => (states.has(name) ? name : undefined));
+  for (const [name, values] of matchWeights(file, wanted, path)) program.write(name, values);
   const counts = await evaluateProgram(program, testLoader, {
     classes: config.classes.length,
     signal: options.signal,

@@ -3,7 +3,8 @@ import type { OpenProgress } from '../data/datasets.ts';
 import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
 import type { TensorWriter } from './checkpoint.ts';
-import type { RecipeOverrides } from './recipes/recipe.ts';
+import type { Recipe, RecipeOverrides } from './recipes/recipe.ts';
+import type { TransferRequest } from './transfer-config.ts';
 
 export interface TrainOptions {
   /** The name of a network, and of one of its forms (default: its first). */
@@ -17,6 +18,8 @@ export interface TrainOptions {
   readonly labels?: 'fine' | 'coarse';
   /** The name of a recipe; default `defaultRecipe(network)`. */
   readonly recipe?: string;
+  /** Other weights to start from, what of them is frozen, and rates by layer. */
+  readonly transfer?: TransferRequest | undefined;
   /** Parts of the recipe to replace: epochs, batch, learningRate, ... */
   readonly overrides?: RecipeOverrides;
   /** An engine, or the name of one; default 'auto'. */
@@ -32,16 +35,24 @@ export interface TrainOptions {
   readonly resume?: boolean;
   /** A few batches through everything, to see that it works. */
   readonly smoke?: boolean;
+  /** Data, programs and loaders alone: no run folder is looked for or made, and nothing is written. */
+  readonly rehearsal?: boolean;
+  /** Look at the first batch for signs of a training that will not work, and say so in notes; default true. */
+  readonly warnings?: boolean;
   /** Training pictures held out for validation: a fraction below 1, a number, or 0 for none; default 0.1. */
   readonly validation?: number;
   /** Steps between checkpoints inside an epoch; default: only at the end of each epoch and on a stop. */
   readonly checkpointEvery?: number;
+  /** How many of the newest epochs' weights stay in `checkpoints/`, besides the last and the best; default: none. */
+  readonly keep?: number | undefined;
   /** Steps between the lines of metrics.jsonl inside an epoch; default 50. */
   readonly logEvery?: number;
   /** Layers whose features are followed through the epochs, and the epochs to keep (default: those of ZFNet's figure 4). */
   readonly watch?: { readonly layers: readonly string[]; readonly epochs?: readonly number[] | undefined };
-  /** Loader threads; default 1. */
+  /** Loader threads; default 1, for pictures that are decoded as they are needed one per core. */
   readonly workers?: number;
+  /** What becomes of a picture file that is none, is cut off or damaged: the end, or left out and counted; default 'fail'. */
+  readonly onBadImage?: 'fail' | 'skip';
   /** Saves and stops when it fires. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -63,6 +74,11 @@ export type TrainEvent =
       readonly epochs: number;
       readonly batch: number;
       readonly stepsPerEpoch: number;
+      /** Steps of the whole run. */
+      readonly steps: number;
+      readonly recipe: Recipe;
+      /** Whether its plan for large pictures is the one that counts. */
+      readonly large: boolean;
       /** Steps done before this process took over. */
       readonly fromStep: number;
       readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
@@ -157,6 +173,8 @@ export interface TrainResult {
   readonly imagesPerSecond: number | null;
   /** Training with its validations, over all resumptions; without the final test. */
   readonly seconds: number;
+  /** Picture files that this process left out (`onBadImage: 'skip'`); absent for none. */
+  readonly skippedPictures?: number;
   readonly out: string;
   /** The last and the best weights. */
   readonly weights: { readonly last: string | null; readonly best: string | null };

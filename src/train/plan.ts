@@ -9,22 +9,30 @@ import { plainAugmentation } from '../evaluate/preprocessing.ts';
 import { type Watch, watchedEpochs } from '../explain/evolution-snapshots.ts';
 import { findLayer } from '../explain/layer.ts';
 import { findNetwork } from '../nets/index.ts';
-import { buildNetwork, formOf, type NetworkDescription } from '../nets/network.ts';
+import { buildNetwork, type Form, formOf, type Network, type NetworkDescription } from '../nets/network.ts';
 import { version } from '../version.ts';
+import type { RunLock } from './lock.ts';
 import type { TrainEvent, TrainOptions } from './options.ts';
+import { adjustRecipe } from './recipes/adjust.ts';
 import { defaultRecipe, findRecipe } from './recipes/index.ts';
-import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
-import { compareData, openRunFolder, type RunConfig, resumeRecipe } from './run-folder.ts';
+import type { Recipe } from './recipes/recipe.ts';
+import { compareData, openRunFolder, type RunConfig, type RunFolder, resumeRecipe } from './run-folder.ts';
 import { openTrainingData, type TrainingData } from './training-data.ts';
+import { openTransfer, type SettledTransfer } from './transfer.ts';
+import { preparedAs } from './transfer-weights.ts';
 
 export interface Plan {
   readonly config: RunConfig;
   readonly out: string;
+  /** Held for as long as the training runs; absent in a rehearsal. */
+  readonly lock: RunLock | undefined;
   /** Whether `out` held this run already. */
   readonly resumed: boolean;
   readonly description: NetworkDescription;
   readonly data: TrainingData;
   readonly engine: Engine;
+  /** Where its weights start and how fast each learns, if not all alike. */
+  readonly transfer: SettledTransfer | undefined;
 }
 
 /** Everything that is decided before the first step; the run folder is made and tried, nothing is written. */
@@ -33,28 +41,73 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
   const description = findNetwork(options.network);
   const [defaultForm] = formOf(description, options.form);
   const asked = adjustRecipe(
-    options.recipe === undefined ? defaultRecipe(description.name) : findRecipe(options.recipe),
+    options.recipe === undefined
+      ? defaultRecipe(description.name, options.transfer?.weights !== undefined)
+      : findRecipe(options.recipe),
     options.overrides ?? {},
   );
   const out = resolve(options.out);
-  const stored = openRunFolder(out, options.resume ?? false);
+  const note = (message: string): void => emit({ type: 'note', message });
+  const folder = options.rehearsal ? undefined : openRunFolder(out, options.resume ?? false, note);
+  try {
+    return await planIn(folder, { description, defaultForm, asked, out }, options, emit);
+  } catch (error) {
+    folder?.lock.release();
+    throw error;
+  }
+}
+
+interface Request {
+  readonly description: NetworkDescription;
+  readonly defaultForm: Form;
+  readonly asked: Recipe;
+  readonly out: string;
+}
+
+/** The rest of the plan, with the run folder locked; without one in a rehearsal. */
+async function planIn(
+  folder: RunFolder | undefined,
+  { description, defaultForm, asked, out }: Request,
+  options: TrainOptions,
+  emit: (event: TrainEvent) => void,
+): Promise<Plan> {
+  const stored = folder?.stored;
   const settings = stored === undefined ? freshSettings(options, asked) : resumedSettings(options, stored);
-  const [form, formDescription] = formOf(description, options.form ?? stored?.form ?? defaultForm);
-  const { recipe, seed, validation, smoke, labels } = settings;
+  const { seed, validation, smoke, labels } = settings;
   const request = options.data ?? stored?.data.request;
   if (request === undefined) {
     throw new UserError('No data to train on. Name a data set or a folder with --data.', { exitCode: 2 });
   }
+  const transfer = openTransfer({
+    request: options.transfer,
+    stored,
+    out,
+    description,
+    form: options.form,
+    options: options.networkOptions,
+    data: request,
+    onNote: (message) => emit({ type: 'note', message }),
+  });
+  const [form, formDescription] = formOf(
+    description,
+    options.form ?? stored?.form ?? transfer?.form ?? defaultForm,
+  );
   const data = await openTrainingData({
     data: request,
     form: formDescription,
-    recipe,
+    recipe: settings.recipe,
     seed,
     validation,
     smoke,
+    preprocessing: transfer?.preprocessing,
+    stored,
+    onBadImage: options.onBadImage,
     open: { labels, signal: options.signal, onProgress: (progress) => emit({ type: 'data', progress }) },
   });
   const { trainSet } = data;
+  const settledRecipe = settleRecipe(settings.recipe, data);
+  const wanted = transfer?.preprocessing;
+  const recipe = wanted === undefined ? settledRecipe : preparedAs(settledRecipe, wanted);
   const dataConfig: RunConfig['data'] = {
     request,
     labels,
@@ -70,14 +123,19 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
     dtype: options.dtype ?? stored?.dtype,
   });
   // Built once for its options: all of them are written down, the defaults too, and wrong ones refused here.
-  const network = buildNetwork(description, {
-    form,
-    classes: trainSet.classes.length,
-    channels: data.preprocessing.channels,
-    ...augmentedSize(data.preprocessing, plainAugmentation(data.preprocessing)),
-    options: options.networkOptions ?? stored?.options,
-  });
+  const build = (training: boolean): Network =>
+    buildNetwork(description, {
+      form,
+      classes: trainSet.classes.length,
+      channels: data.preprocessing.channels,
+      ...augmentedSize(data.preprocessing, plainAugmentation(data.preprocessing)),
+      options: transfer?.options ?? options.networkOptions ?? stored?.options,
+      training,
+    });
+  const network = build(false);
+  const settled = transfer?.settle(build, trainSet.classes);
   const watch = watchOf(options, stored);
+  const keep = options.keep ?? stored?.keep;
   for (const path of watch?.layers ?? []) findLayer(network, path);
   const config: RunConfig = {
     format: 'laurel-run-1',
@@ -87,23 +145,33 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
     classes: trainSet.classes,
     preprocessing: data.preprocessing,
     data: dataConfig,
+    ...(data.statistics && { statistics: data.statistics }),
     recipe,
     seed,
     validation,
     smoke,
     checkpointEvery: options.checkpointEvery ?? stored?.checkpointEvery ?? null,
     logEvery: options.logEvery ?? stored?.logEvery ?? 50,
+    ...(keep !== undefined && { keep }),
     ...(watch && { watch }),
+    ...(settled?.config && { transfer: settled.config }),
     dtype,
     engine: engine.describe(),
     laurel: version,
     node: process.version,
     started: stored?.started ?? new Date().toISOString(),
   };
-  for (const message of [...notes, ...resumeNotes(stored, config), ...recipeNotes(recipe)]) {
+  for (const message of [
+    ...notes,
+    ...data.notes,
+    ...(settled?.notes ?? []),
+    ...resumeNotes(stored, config),
+    ...recipeNotes(recipe),
+  ]) {
     emit({ type: 'note', message });
   }
-  return { config, out, resumed: stored !== undefined, description, data, engine };
+  const resumed = stored !== undefined;
+  return { config, out, lock: folder?.lock, resumed, description, data, engine, transfer: settled };
 }
 
 type Settings = Pick<RunConfig, 'recipe' | 'seed' | 'validation' | 'smoke'> & {
@@ -113,7 +181,8 @@ type Settings = Pick<RunConfig, 'recipe' | 'seed' | 'validation' | 'smoke'> & {
 function freshSettings(options: TrainOptions, asked: Recipe): Settings {
   const { seed = 1, validation = 0.1, smoke = false, labels = 'fine' } = options;
   const short = smoke && options.overrides?.epochs === undefined;
-  return { recipe: short ? { ...asked, epochs: 1 } : asked, seed, validation, smoke, labels };
+  const { steps: _steps, ...whole } = asked;
+  return { recipe: short ? { ...whole, epochs: 1 } : asked, seed, validation, smoke, labels };
 }
 
 function resumedSettings(options: TrainOptions, stored: RunConfig): Settings {
@@ -139,6 +208,10 @@ function checkNumbers(options: TrainOptions): void {
       });
     }
   }
+  const { keep } = options;
+  if (keep !== undefined && !(Number.isInteger(keep) && keep >= 0)) {
+    throw new UserError(`--keep is ${keep}; expected a whole number of epochs, at least 0.`, { exitCode: 2 });
+  }
   const early = options.watch?.epochs?.find((epoch) => !(Number.isInteger(epoch) && epoch >= 0));
   if (early !== undefined) {
     throw new UserError(`--watch-epochs has ${early}; expected whole numbers from 0 on.`, { exitCode: 2 });
@@ -162,8 +235,30 @@ function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
   ];
 }
 
-function recipeNotes({ schedule, epochs, name }: Recipe): string[] {
-  if (schedule.kind !== 'multi-step') return [];
+/** The recipe for so many pictures: steps in all as epochs, and what needs a validation refused where there is none. */
+function settleRecipe(recipe: Recipe, { train, validation }: TrainingData): Recipe {
+  const { batch, lastBatch, steps, stopAfter } = recipe;
+  if (stopAfter !== undefined && validation.length === 0) {
+    throw new UserError(
+      `Stopping after ${stopAfter} epochs without a better validation needs validation pictures, and there are ` +
+        'none. Hold some out with --validation, or leave out --stop-after.',
+      { exitCode: 2 },
+    );
+  }
+  if (steps === undefined) return recipe;
+  const perEpoch = train.length / batch;
+  const batches = Math.max(1, lastBatch === 'keep' ? Math.ceil(perEpoch) : Math.floor(perEpoch));
+  return { ...recipe, epochs: Math.ceil(steps / batches) };
+}
+
+function recipeNotes({ schedule, epochs, name, average }: Recipe): string[] {
+  if (average?.kind === 'polyak' && average.fromEpoch >= epochs) {
+    return [
+      `The recipe ${name} averages the weights from epoch ${average.fromEpoch} on, and this run ends with epoch ` +
+        `${epochs}: there is no average. --polyak names another epoch.`,
+    ];
+  }
+  if (schedule.kind !== 'multi-step' || schedule.unit === 'steps') return [];
   const beyond = schedule.milestones.filter((milestone) => milestone > epochs);
   if (beyond.length === 0) return [];
   return [

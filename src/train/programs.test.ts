@@ -4,8 +4,9 @@ import { createReferenceEngine } from '../engines/reference/index.ts';
 import { flatten } from '../graph/ops/index.ts';
 import { lenet } from '../nets/families/lenet.ts';
 import { buildNetwork, type NetworkDescription } from '../nets/network.ts';
-import { compilePrograms, type ProgramsOptions } from './programs.ts';
-import { buildTrainingStep } from './step.ts';
+import type { Tensor } from '../weights/tensor-file.ts';
+import { compilePrograms, type ProgramsOptions, type TrainingPrograms, trainedName } from './programs.ts';
+import { buildTestStep, buildTrainingStep } from './step.ts';
 
 const optimizer = { momentum: 0.9, nesterov: true, weightDecay: 1e-3, decayBiasAndNorm: true };
 const engine = createReferenceEngine();
@@ -90,5 +91,121 @@ describe('compilePrograms', () => {
     expect(loss(5)).toBe(loss(5));
     expect(loss(5)).not.toBe(loss(6));
     programs.dispose();
+  });
+
+  describe('with averages', () => {
+    const averaging = (): ProgramsOptions => {
+      const plain = options(lenet, 2);
+      return { ...plain, step: { ...plain.step, average: true } };
+    };
+    const feeds = { images: pictures(2, 784), labels: Int32Array.of(1, 2) };
+    const step = (programs: TrainingPrograms, averageShare: number, count = 2) =>
+      programs.step(feeds.images.subarray(0, count * 784), feeds.labels.subarray(0, count), 0.2, 0, {
+        averageShare,
+      });
+    const of = (tensors: ReadonlyMap<string, Tensor>, name: string) =>
+      tensors.get(name)?.data as Float32Array;
+
+    it('starts them as the weights and moves them by the share, on small batches too', () => {
+      const programs = compilePrograms(averaging());
+      const plain = compilePrograms(options(lenet, 2));
+      const expected = Float64Array.from(of(plain.tensors('weights'), 'fc3.weight'));
+      expect(of(programs.tensors('weights'), 'fc3.weight')).toEqual(Float32Array.from(expected));
+      for (const [share, count] of [
+        [0.5, 2],
+        [0, 1],
+        [0.25, 1],
+        [0.125, 2],
+      ] as const) {
+        step(programs, share, count);
+        step(plain, 0, count);
+        const trained = of(plain.tensors('weights'), 'fc3.weight');
+        for (const [i, w] of trained.entries())
+          expected[i] = (expected[i] as number) * (1 - share) + share * w;
+      }
+      const found = of(programs.tensors('weights'), 'fc3.weight');
+      for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 6);
+      const trained = of(programs.tensors('optimizer'), trainedName('fc3.weight'));
+      expect(trained).toEqual(of(plain.tensors('weights'), 'fc3.weight'));
+    });
+
+    it('gives the plain mean of the weights for shares 1, 1/2, 1/3 ...', () => {
+      const programs = compilePrograms(averaging());
+      const seen: Float32Array[] = [];
+      for (let n = 1; n <= 4; n++) {
+        step(programs, 1 / n);
+        seen.push(of(programs.tensors('optimizer'), trainedName('fc3.bias')));
+      }
+      const found = of(programs.tensors('weights'), 'fc3.bias');
+      for (const [i, value] of found.entries()) {
+        expect(value).toBeCloseTo(seen.reduce((sum, weights) => sum + (weights[i] as number), 0) / 4, 6);
+      }
+    });
+
+    it('tests and names them as the weights, and goes on from both to the bit', () => {
+      const programs = compilePrograms(averaging());
+      step(programs, 0.5);
+      const test = () => programs.test().run(feeds).loss?.[0] as number;
+      const saved = new Map(
+        [...programs.tensors('weights'), ...programs.tensors('optimizer')].map(([name, { data }]) => [
+          name,
+          data,
+        ]),
+      );
+      expect(programs.states.map(({ name }) => name).sort()).toEqual([...saved.keys()].sort());
+      const network = buildNetwork(lenet, { form: 'article', batch: 2 });
+      expect([...programs.tensors('weights').keys()]).toEqual([...network.graph.states.keys()]);
+      const fresh = engine.compile(buildTestStep(network).graph);
+      for (const name of network.graph.states.keys()) fresh.write(name, saved.get(name) as Float32Array);
+      const loss = test();
+      expect(loss).toBe(fresh.run(feeds).loss?.[0]);
+
+      const resumed = compilePrograms(averaging());
+      resumed.restore(saved);
+      expect(resumed.test().run(feeds).loss?.[0]).toBe(loss);
+      expect(step(resumed, 0.5)).toEqual(step(programs, 0.5));
+      for (const kind of ['weights', 'optimizer'] as const) {
+        const [found, expected] = [resumed.tensors(kind), programs.tensors(kind)];
+        for (const [name, { data }] of expected)
+          expect(Buffer.from(of(found, name).buffer).equals(Buffer.from(data.buffer)), name).toBe(true);
+      }
+    });
+
+    it('starts them from weights that are put in place of the drawn ones', () => {
+      const programs = compilePrograms(averaging());
+      const bias = new Float32Array(10).fill(0.5);
+      programs.start(new Map([['fc3.bias', bias]]));
+      expect(of(programs.tensors('weights'), 'fc3.bias')).toEqual(bias);
+      expect(of(programs.tensors('optimizer'), trainedName('fc3.bias'))).toEqual(bias);
+    });
+  });
+
+  it('tells the norm of the gradients on steps that update', () => {
+    const plain = options(lenet, 2);
+    const programs = compilePrograms({
+      ...plain,
+      step: { optimizer: { ...optimizer, clipNorm: 1 }, accumulate: 2, average: true },
+    });
+    const step = (microStep?: number) =>
+      programs.step(pictures(2, 784), Int32Array.of(1, 2), 0.1, 0, { microStep, averageShare: 1 });
+    expect(() => step()).toThrow('which of them');
+    const before = programs.tensors('weights').get('fc3.bias')?.data;
+    expect(step(0).gradientNorm).toBeUndefined();
+    expect(programs.tensors('weights').get('fc3.bias')?.data).toEqual(before);
+    expect(step(1).gradientNorm).toBeGreaterThan(0);
+    expect(programs.tensors('weights').get('fc3.bias')?.data).not.toEqual(before);
+  });
+
+  it('counts what is trained', () => {
+    const plain = options(lenet, 2);
+    const groups = [{ names: (name: string) => !name.startsWith('fc3.'), rate: 0 }];
+    expect(compilePrograms({ ...plain, step: { optimizer, groups } }).parameterCount).toBe(850);
+  });
+
+  it('starts weights by a scheme', () => {
+    const programs = compilePrograms({ ...options(lenet, 2), initial: 'alexnet-2012' });
+    const weights = programs.tensors('weights');
+    expect(weights.get('conv2.bias')?.data[0]).toBe(1);
+    expect(weights.get('fc3.bias')?.data[0]).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from './options.ts';
 import { createProgress } from './progress.ts';
+import { fast } from './recipes/fast.ts';
 
 const start: TrainEvent = {
   type: 'start',
@@ -11,6 +12,9 @@ const start: TrainEvent = {
   epochs: 2,
   batch: 64,
   stepsPerEpoch: 10,
+  steps: 20,
+  recipe: fast,
+  large: false,
   fromStep: 0,
   pictures: { train: 54000, validation: 6000, test: 10000 },
   engine: { name: 'onednn', library: 'oneDNN 3.7', isa: 'AVX2', threads: 2, dtypes: ['f32'] },
@@ -76,6 +80,10 @@ describe('createProgress', () => {
     expect(text.split('\n')).toEqual([
       'lenet (imagenet, 61,706 parameters) on fashion-mnist: 54,000 pictures, 6,000 for validation, 10,000 for the test',
       '2 epochs of 10 steps, batch 64; oneDNN 3.7, AVX2, f32, 2 threads',
+      'recipe fast: rate: one cycle with peak 0.2 after 30 %; optimiser: SGD, momentum 0.9 (Nesterov), ' +
+        'weight decay 5e-4 on weights alone; loss: label smoothing 0.1',
+      'pictures: padded by 4 px and cropped, mirrored; input: 0..1, mean of each channel subtracted, ' +
+        'divided by the deviation',
       'A note.',
       'epoch 1/2  loss 0.500  top-1 error 20.50 %  validation loss 0.400  top-1 error 15.25 % (best)  ' +
         '4,812 images/s  1:02:05 left',

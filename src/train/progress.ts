@@ -3,6 +3,8 @@
 import { styleText } from 'node:util';
 import type { OpenProgress } from '../data/datasets.ts';
 import type { EpochRecord, TrainEvent } from './options.ts';
+import { describeRecipe } from './recipes/describe.ts';
+import type { Recipe } from './recipes/recipe.ts';
 
 /** As much of a stream as is needed: process.stderr is one. */
 export interface ProgressStream {
@@ -61,7 +63,7 @@ export function createProgress(
   const drawData = ({ activity, item, done, total, unit }: OpenProgress): void => {
     const amount = (value: number): string =>
       unit === 'bytes' ? `${(value / 1e6).toFixed(1)} MB` : `${value}`;
-    const verb = activity === 'download' ? 'Downloading' : 'Decoding';
+    const verb = { download: 'Downloading', decode: 'Decoding', index: 'Finding the pictures of' }[activity];
     if (terminal) {
       const of = total === undefined ? '' : ` of ${amount(total)}`;
       draw(total ? done / total : 0, `${verb} ${item}`, `${amount(done)}${of}`, done === total);
@@ -102,11 +104,26 @@ function startLines(event: Event<'start'>): string[] {
     plural(engine.threads, 'thread'),
   ];
   const done = event.fromStep > 0 ? `, from step ${number(event.fromStep)} on` : '';
+  const length = event.steps % event.stepsPerEpoch === 0 ? '' : `, ${number(event.steps)} in all`;
   return [
     `${network} (${form}, ${number(event.parameters)} parameters) on ${dataset}: ` +
       `${number(pictures.train)} pictures${held}, ${number(pictures.test)} for the test`,
-    `${plural(epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}, batch ${batch}${done}; ` +
+    `${plural(epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}${length}, batch ${batch}${done}; ` +
       place.filter(Boolean).join(', '),
+    ...recipeLines(event.recipe, event.large),
+  ];
+}
+
+/** The recipe as this run has it: how it learns on one line, what it learns from on the next. */
+function recipeLines(recipe: Recipe, large: boolean): string[] {
+  const rows = describeRecipe(recipe, large).filter(([name]) => name !== 'Length');
+  const of = (...names: string[]): string =>
+    rows
+      .flatMap(([name, words]) => (names.includes(name) ? [`${name.toLowerCase()}: ${words}`] : []))
+      .join('; ');
+  return [
+    `recipe ${recipe.name}: ${of('Rate', 'Optimiser', 'Loss', 'Average', 'Start', 'Stop')}`,
+    of('Pictures', 'Input'),
   ];
 }
 

@@ -1,7 +1,7 @@
 // A run folder: config.json, metrics.jsonl, summary.json, checkpoints/, tensorboard/, figures/. Another program can
 // read it without Laurel. config.json says everything that the training depends on, so that the folder alone is
 // enough to go on with it, and so that a resumption under other circumstances is refused by name.
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
@@ -9,9 +9,13 @@ import type { Preprocessing } from '../evaluate/preprocessing.ts';
 import type { Watch } from '../explain/evolution-snapshots.ts';
 import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
+import { lockRunFolder, type RunLock } from './lock.ts';
 import type { TrainOptions } from './options.ts';
-import { adjustRecipe, type Recipe } from './recipes/recipe.ts';
+import type { PictureStatistics } from './picture-statistics.ts';
+import { adjustRecipe } from './recipes/adjust.ts';
+import type { Recipe } from './recipes/recipe.ts';
 import { dependsOnEpochs } from './schedule.ts';
+import type { TransferConfig } from './transfer-config.ts';
 
 export interface RunConfig {
   readonly format: 'laurel-run-1';
@@ -31,14 +35,20 @@ export interface RunConfig {
     /** CRC-32 of the training pixels and labels: a resumption on other pictures is refused. */
     readonly fingerprint: string;
   };
+  /** Colours of a sample of the training pictures, where they stay on disk; absent for pictures in memory. */
+  readonly statistics?: PictureStatistics;
   readonly recipe: Recipe;
   readonly seed: number;
   readonly validation: number;
   readonly smoke: boolean;
   readonly checkpointEvery: number | null;
   readonly logEvery: number;
+  /** Epochs whose weights stay; absent where none were asked for. */
+  readonly keep?: number;
   /** Layers that are followed, and the epochs that are kept for it; absent where nothing is watched. */
   readonly watch?: Watch;
+  /** Where the weights came from, and what of them learns how fast; absent where nothing was taken over. */
+  readonly transfer?: TransferConfig;
   readonly dtype: ComputeType;
   readonly engine: EngineDescription;
   readonly laurel: string;
@@ -66,37 +76,66 @@ export function runPaths(out: string): RunPaths {
   };
 }
 
+export interface RunFolder {
+  /** The config of the run in it, when that is to go on. */
+  readonly stored: RunConfig | undefined;
+  readonly lock: RunLock;
+}
+
 /**
- * Makes the folder and tries that it can be written, before any work. Gives the config of the run in it when
- * `resume` asks for that. Throws a UserError: the folder cannot be written, holds a run already, or holds none.
+ * Makes the folder, locks it and tries that it can be written, before any work; what a killed training left unfinished
+ * in it is removed. Throws a UserError: the folder cannot be written, is locked, holds a run already, or holds none.
  */
-export function openRunFolder(out: string, resume: boolean): RunConfig | undefined {
+export function openRunFolder(
+  out: string,
+  resume: boolean,
+  onNote: (message: string) => void = () => {},
+): RunFolder {
   const { config } = runPaths(out);
-  const holdsRun = existsSync(config);
-  if (holdsRun && !resume) {
-    throw new UserError(
-      `${out} holds a run already. Add --resume to go on with it, or choose another folder with --out.`,
-      { exitCode: 2 },
-    );
-  }
-  if (!holdsRun && resume) {
-    throw new UserError(
-      `${out} holds no run to go on with (no config.json). Check --out, or leave out --resume.`,
-      {
-        exitCode: 2,
-      },
-    );
-  }
-  const probe = join(out, `.laurel-${process.pid}.part`);
+  checkHolds(out, resume);
+  makeFolder(out);
+  const lock = lockRunFolder(out, onNote);
   try {
-    makeFolder(out);
-    writeFileSync(probe, 'x');
-    rmSync(probe);
+    // Looked at again: another training may have begun, and ended, in between.
+    checkHolds(out, resume);
+    if (resume) removeUnfinished(out);
+    return { stored: resume ? readConfig(config) : undefined, lock };
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot write to ${out}: ${reason(error)}`, { cause: error });
+    lock.release();
+    throw error;
   }
-  return holdsRun ? readConfig(config) : undefined;
+}
+
+function checkHolds(out: string, resume: boolean): void {
+  const holdsRun = existsSync(runPaths(out).config);
+  if (holdsRun === resume) return;
+  const message = holdsRun
+    ? `${out} holds a run already. Add --resume to go on with it, or choose another folder with --out.`
+    : `${out} holds no run to go on with (no config.json). Check --out, or leave out --resume.`;
+  throw new UserError(message, { exitCode: 2 });
+}
+
+/** Removes files of the run folder that a killed process left half-written, but none that a living one writes. */
+function removeUnfinished(out: string): void {
+  const { checkpoints, tensorboard, figures } = runPaths(out);
+  for (const folder of [out, checkpoints, tensorboard, figures, join(out, 'evolution')]) {
+    if (!existsSync(folder)) continue;
+    for (const file of readdirSync(folder)) {
+      const pid = /\.(\d+)\.part$/.exec(file)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, file), { force: true });
+    }
+  }
+}
+
+/** Whether another process of that number runs. */
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function readConfig(path: string): RunConfig {
@@ -136,7 +175,7 @@ export function resumeRecipe(stored: RunConfig, options: TrainOptions): Recipe {
   compare('smoke', options.smoke, stored.smoke);
   const recipe = adjustRecipe(stored.recipe, options.overrides ?? {});
   for (const [field, value, was] of changedFields(recipe, stored.recipe)) {
-    if (field === 'epochs' && !dependsOnEpochs(stored.recipe.schedule)) continue;
+    if ((field === 'epochs' || field === 'steps') && !dependsOnEpochs(stored.recipe.schedule)) continue;
     differences.push(`${field} ${was}, not ${value}`);
   }
   refuse(options.out, differences);

@@ -64,6 +64,38 @@ describe('learningRateAt', () => {
     expect(found.every(Number.isFinite)).toBe(true);
   });
 
+  it('is PyTorch’s StepLR', () => {
+    // StepLR(step_size=2, gamma=0.96) from 0.01, two steps an epoch.
+    const perEpoch = [0.01, 0.01, 0.0096, 0.0096, 0.009216, 0.009216];
+    expectClose(
+      rates({ kind: 'step', every: 2, factor: 0.96 }, 0.01, 2, 6),
+      perEpoch.flatMap((rate) => [rate, rate]),
+    );
+  });
+
+  it('takes milestones in steps', () => {
+    const schedule: Schedule = { kind: 'multi-step', milestones: [3, 5], unit: 'steps', factor: 0.1 };
+    expectClose(rates(schedule, 1, 3, 2), [1, 1, 1, 0.1, 0.1, 0.01]);
+  });
+
+  it('ends after so many steps, whatever the epochs', () => {
+    const at = (step: number) =>
+      learningRateAt({ kind: 'cosine' }, 1, { step, stepsPerEpoch: 4, epochs: 2, steps: 6 });
+    expect(at(3)).toBeCloseTo(0.5, 12);
+    expect(at(6)).toBeCloseTo(0, 12);
+  });
+
+  it('falls as often as plateau has said, but not below the least rate', () => {
+    const schedule: Schedule = { kind: 'plateau', factor: 0.1, patience: 1, least: 0.005, warmupEpochs: 1 };
+    const at = (step: number, drops?: number) =>
+      learningRateAt(schedule, 1, { step, stepsPerEpoch: 2, epochs: 9, drops });
+    expect([at(0), at(1), at(2), at(9, 1), at(9, 2), at(9, 3)]).toEqual([
+      0.5, 1, 1, 0.1, 0.010000000000000002, 0.005,
+    ]);
+    // A least rate above the peak changes nothing.
+    expect(learningRateAt(schedule, 0.001, { step: 9, stepsPerEpoch: 2, epochs: 9 })).toBe(0.001);
+  });
+
   it('knows which schedules look at the number of epochs', () => {
     expect(
       Object.values(defaultSchedules)

@@ -1,20 +1,31 @@
 // Learning-rate schedules as pure functions of the step, so that a run taken up again anywhere needs no
-// schedule state. A schedule is data (it is written into a run's config.json).
+// schedule state; only plateau looks at the validations so far, and what it knows of them is in the position that a
+// checkpoint holds (`plateau.ts`). A schedule is data (it is written into a run's config.json).
 //
 // one-cycle is PyTorch's OneCycleLR with cosine annealing (Smith & Topin 2017), momentum held constant.
 // multi-step counts epochs from 1, as github weiaicunzai/pytorch-cifar100 does: with the milestone 60 the 60th
-// epoch already has the smaller rate. That repository's warm-up starts at 0, so that its first step changes
+// epoch already has the smaller rate. Milestones in steps count the steps taken: with 32000 the 32001st step is the
+// first with the smaller rate. step is PyTorch's StepLR: with every = 30 epochs 1 to 30 have the full rate.
+// That repository's warm-up starts at 0, so that its first step changes
 // no weight; here step i of a warm-up of n steps has (i + 1) / n of the rate, from 1/n to 1.
 import { didYouMean, UserError } from '../errors.ts';
 
-export type ScheduleKind = 'constant' | 'multi-step' | 'cosine' | 'one-cycle';
+export type ScheduleKind = 'constant' | 'multi-step' | 'step' | 'plateau' | 'cosine' | 'one-cycle';
 
 export type Schedule = {
   /** Epochs of linear warm-up, by the step, before the schedule's own rule; one-cycle has its own rise. */
   readonly warmupEpochs?: number;
 } & (
   | { readonly kind: 'constant' }
-  | { readonly kind: 'multi-step'; readonly milestones: readonly number[]; readonly factor: number }
+  | {
+      readonly kind: 'multi-step';
+      readonly milestones: readonly number[];
+      /** What milestones count; default epochs. */
+      readonly unit?: 'epochs' | 'steps';
+      readonly factor: number;
+    }
+  | { readonly kind: 'step'; readonly every: number; readonly factor: number }
+  | PlateauSchedule
   | { readonly kind: 'cosine' }
   | {
       readonly kind: 'one-cycle';
@@ -26,10 +37,24 @@ export type Schedule = {
     }
 );
 
-/** Each schedule with its usual numbers (one-cycle: PyTorch's defaults). */
+/** The rate falls when validations get no better (PyTorch's ReduceLROnPlateau, cooldown 0). */
+export interface PlateauSchedule {
+  readonly kind: 'plateau';
+  readonly factor: number;
+  /** Epochs without a better one that are borne; after one more the rate falls. */
+  readonly patience: number;
+  /** Share by which a validation must be better than the best so far to count; default 1e-4. */
+  readonly threshold?: number;
+  /** The rate falls no lower; default 0. */
+  readonly least?: number;
+}
+
+/** Each schedule with its usual numbers (one-cycle, step and plateau: PyTorch's defaults or those of its examples). */
 export const defaultSchedules: { readonly [K in ScheduleKind]: Schedule & { readonly kind: K } } = {
   constant: { kind: 'constant' },
   'multi-step': { kind: 'multi-step', milestones: [60, 120, 160], factor: 0.2 },
+  step: { kind: 'step', every: 30, factor: 0.1 },
+  plateau: { kind: 'plateau', factor: 0.1, patience: 10 },
   cosine: { kind: 'cosine' },
   'one-cycle': { kind: 'one-cycle', rise: 0.3, startDivisor: 25, endDivisor: 1e4 },
 };
@@ -54,22 +79,34 @@ export interface SchedulePosition {
   readonly step: number;
   readonly stepsPerEpoch: number;
   readonly epochs: number;
+  /** Steps in all, where the run is not made of whole epochs. */
+  readonly steps?: number | undefined;
+  /** How often plateau has let the rate fall. */
+  readonly drops?: number | undefined;
 }
 
 /** The learning rate of one step; `peak` is the recipe's learning rate, the largest one ever used. */
 export function learningRateAt(schedule: Schedule, peak: number, position: SchedulePosition): number {
   const { step, stepsPerEpoch, epochs } = position;
-  const total = stepsPerEpoch * epochs;
+  const total = position.steps ?? stepsPerEpoch * epochs;
   if (schedule.kind === 'one-cycle') return peak * oneCycle(schedule, step, total);
   const warmupSteps = Math.round((schedule.warmupEpochs ?? 0) * stepsPerEpoch);
   if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
-  if (schedule.kind === 'constant') return peak;
-  if (schedule.kind === 'cosine') {
-    return peak * cosineBetween(1, 0, (step - warmupSteps) / Math.max(1, total - warmupSteps));
+  const epoch = Math.floor(step / stepsPerEpoch);
+  switch (schedule.kind) {
+    case 'constant':
+      return peak;
+    case 'cosine':
+      return peak * cosineBetween(1, 0, (step - warmupSteps) / Math.max(1, total - warmupSteps));
+    case 'step':
+      return peak * schedule.factor ** Math.floor(epoch / schedule.every);
+    case 'plateau':
+      return Math.max(Math.min(peak, schedule.least ?? 0), peak * schedule.factor ** (position.drops ?? 0));
+    case 'multi-step': {
+      const reached = schedule.unit === 'steps' ? step : epoch + 1;
+      return peak * schedule.factor ** schedule.milestones.filter((at) => at <= reached).length;
+    }
   }
-  const epochNumber = Math.floor(step / stepsPerEpoch) + 1;
-  const passed = schedule.milestones.filter((milestone) => milestone <= epochNumber).length;
-  return peak * schedule.factor ** passed;
 }
 
 function oneCycle(schedule: Schedule & { kind: 'one-cycle' }, step: number, total: number): number {

@@ -1,17 +1,19 @@
 // What a training works with once its plan stands: compiled programs, loaders and, for a run taken up again, the
 // state it was left in.
 import { augmentedSize } from '../data/augment.ts';
-import { createLoader, type Loader } from '../data/loader.ts';
 import type { Engine } from '../engines/engine.ts';
 import { encodeModelInfo, plainAugmentation } from '../evaluate/preprocessing.ts';
+import type { BuildOptions } from '../nets/network.ts';
 import { matchWeights } from '../weights/match.ts';
-import { type EpochSums, loadCheckpoint, type TrainingPosition } from './checkpoint.ts';
+import type { EpochSums, TrainingPosition } from './checkpoint.ts';
+import { takeUpCheckpoint } from './checkpoint-load.ts';
+import { type Loaders, openLoaders } from './loaders.ts';
 import type { TrainEvent, TrainOptions } from './options.ts';
 import { type Plan, planTraining } from './plan.ts';
 import { compilePrograms, type TrainingPrograms } from './programs.ts';
 import type { Recipe } from './recipes/recipe.ts';
 import { type RunConfig, type RunPaths, runPaths, writeJson } from './run-folder.ts';
-import { type TrainingData, trainingAugmentation } from './training-data.ts';
+import type { TrainingData } from './training-data.ts';
 
 export interface Setup extends Loaders {
   readonly options: TrainOptions;
@@ -19,22 +21,19 @@ export interface Setup extends Loaders {
   readonly recipe: Recipe;
   readonly paths: RunPaths;
   readonly out: string;
+  /** Throws a UserError when the run folder was deleted, moved or replaced: nothing is to be written any more. */
+  checkFolder(): void;
   readonly data: TrainingData;
   readonly engine: Engine;
   readonly programs: TrainingPrograms;
+  /** Pictures that were left out so far, by name. */
+  readonly skipped: ReadonlySet<string>;
   /** Where training goes on. */
   readonly position: TrainingPosition;
   /** For the weights files. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly emit: (event: TrainEvent) => void;
   close(): Promise<void>;
-}
-
-interface Loaders {
-  readonly trainLoader: Loader;
-  /** Undefined without validation pictures. */
-  readonly validationLoader: Loader | undefined;
-  readonly testLoader: Loader;
 }
 
 export const noSums: EpochSums = { pictures: 0, loss: 0, top1: 0, top5: 0 };
@@ -45,29 +44,52 @@ const start: TrainingPosition = { epoch: 0, stepInEpoch: 0, step: 0, sums: noSum
 export async function prepareTraining(options: TrainOptions): Promise<Setup> {
   const emit = options.onEvent ?? (() => {});
   const plan = await planTraining(options, emit);
+  try {
+    return await setUp(options, plan, emit);
+  } catch (error) {
+    plan.lock?.release();
+    throw error;
+  }
+}
+
+async function setUp(options: TrainOptions, plan: Plan, emit: (event: TrainEvent) => void): Promise<Setup> {
   const { config, out, data, engine, resumed } = plan;
   const paths = runPaths(out);
   const programs = compileFor(plan);
   try {
-    const position = resumed ? restore(programs, paths.checkpoints) : start;
-    writeJson(paths.config, config);
-    const loaders = openLoaders(plan, options.workers);
+    const position = resumed ? restore(programs, plan, emit) : start;
+    if (position === start && plan.transfer !== undefined) programs.start(plan.transfer.start());
+    if (!options.rehearsal) writeJson(paths.config, config);
+    const skipped = new Set<string>();
+    const loaders = openLoaders({
+      config,
+      data,
+      workers: options.workers,
+      onBadImage: options.onBadImage,
+      onBad: (name, reason) => {
+        if (!skipped.has(name)) emit({ type: 'note', message: `Skipped ${name}: ${reason}.` });
+        skipped.add(name);
+      },
+    });
     return {
       options,
       config,
       recipe: config.recipe,
       paths,
       out,
+      checkFolder: () => plan.lock?.check(),
       data,
       engine,
       programs,
       ...loaders,
+      skipped,
       position,
       metadata: encodeModelInfo({ ...config, dataset: config.data.name }),
       emit,
       close: async () => {
         programs.dispose();
         await Promise.all(Object.values(loaders).map((loader) => loader?.close()));
+        plan.lock?.release();
       },
     };
   } catch (error) {
@@ -76,53 +98,45 @@ export async function prepareTraining(options: TrainOptions): Promise<Setup> {
   }
 }
 
-function compileFor({ config, description, engine }: Plan): TrainingPrograms {
-  const { preprocessing, recipe, form, options, dtype, seed } = config;
+/** What the network of a run is built with. */
+export function buildOptions(config: RunConfig): BuildOptions & { readonly batch: number } {
+  const { preprocessing, recipe, form, options, classes } = config;
   const { channels } = preprocessing;
   const size = augmentedSize(preprocessing, plainAugmentation(preprocessing));
+  return { form, classes: classes.length, channels, ...size, batch: recipe.batch, options };
+}
+
+function compileFor({ config, description, engine, transfer }: Plan): TrainingPrograms {
+  const { recipe, dtype, seed } = config;
   return compilePrograms({
     engine,
     dtype,
     seed,
     description,
-    build: { form, classes: config.classes.length, channels, ...size, batch: recipe.batch, options },
-    step: { optimizer: recipe.optimizer, labelSmoothing: recipe.labelSmoothing },
+    build: buildOptions(config),
+    initial: recipe.initial,
+    step: {
+      optimizer: recipe.optimizer,
+      labelSmoothing: recipe.labelSmoothing,
+      mix: recipe.mix !== undefined,
+      accumulate: recipe.accumulate ?? 1,
+      average: recipe.average !== undefined,
+      ...(transfer && { groups: transfer.groups }),
+    },
   });
 }
 
 /** Puts the last checkpoint's state into `programs`; a run killed before its first checkpoint starts again. */
-function restore(programs: TrainingPrograms, folder: string): TrainingPosition {
-  const checkpoint = loadCheckpoint(folder);
+function restore(
+  programs: TrainingPrograms,
+  { out, config }: Plan,
+  emit: (event: TrainEvent) => void,
+): TrainingPosition {
+  const folder = runPaths(out).checkpoints;
+  const onNote = (message: string): void => emit({ type: 'note', message });
+  const checkpoint = takeUpCheckpoint(folder, { keep: config.keep, onNote });
   if (checkpoint === undefined) return start;
   const file = { tensors: checkpoint.tensors, metadata: {} };
   programs.restore(matchWeights(file, programs.states, `The checkpoint in ${folder}`));
   return checkpoint.meta.position;
-}
-
-function openLoaders({ config, data }: Plan, workers: number | undefined): Loaders {
-  const { recipe, preprocessing, seed } = config;
-  const { batch, lastBatch } = recipe;
-  const { trainSet, testSet, train, validation, test } = data;
-  const plain = {
-    batch,
-    augmentation: plainAugmentation(preprocessing),
-    shuffle: false,
-    lastBatch: 'pad',
-    workers,
-  } as const;
-  const augmentation = trainingAugmentation(recipe.augmentation, trainSet.name, preprocessing);
-  return {
-    trainLoader: createLoader(trainSet, {
-      batch,
-      augmentation,
-      seed,
-      shuffle: true,
-      indices: train,
-      lastBatch,
-      workers,
-    }),
-    validationLoader:
-      validation.length > 0 ? createLoader(trainSet, { ...plain, indices: validation }) : undefined,
-    testLoader: createLoader(testSet, { ...plain, indices: test }),
-  };
 }

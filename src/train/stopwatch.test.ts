@@ -21,4 +21,27 @@ describe('createStopwatch', () => {
     expect(watch.seconds()).toBe(1009);
     expect(watch.etaSeconds()).toBe(3 * 7);
   });
+
+  it.each([
+    ['inside a step', [2, 0]],
+    ['inside a step, told of only when the next is under way', [0, 2]],
+  ])('leaves out the time that the process was stopped: %s', (_, [told]) => {
+    let clock = 0;
+    const watch = createStopwatch(0, 10, () => clock);
+    for (let step = 1; step <= 4; step++) {
+      watch.startStep();
+      if (step === 3) clock += 3600;
+      clock += 1;
+      if (step === 3 && told === 2) watch.pause(3600);
+      watch.endStep(8);
+      if (step === 3 && told === 0) {
+        watch.startStep();
+        watch.pause(3600);
+      }
+    }
+    expect(watch.mean()).toBeCloseTo(8);
+    expect(watch.median()).toBe(8);
+    expect(watch.seconds()).toBe(4);
+    expect(watch.etaSeconds()).toBe(6);
+  });
 });

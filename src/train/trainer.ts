@@ -1,16 +1,23 @@
 // Training: epochs of steps, a validation after each, checkpoints that a run can be taken up from to the bit, and a
 // run folder that says everything. Nothing is drawn here; events tell a listener what happens.
 import { setImmediate as turn } from 'node:timers/promises';
-import { hash32 } from '../data/random.ts';
+import type { Batch } from '../data/loader.ts';
 import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
-import { appendMetrics, truncateMetrics } from '../run/metrics.ts';
+import { appendMetrics, flushMetrics, truncateMetrics } from '../run/metrics.ts';
 import { type EventFile, openEventFile } from '../run/tensorboard.ts';
+import { averageShare } from './averaging.ts';
 import { saveCheckpoint, type TrainingPosition } from './checkpoint.ts';
 import { divergence } from './divergence.ts';
+import { dropoutSeedOf } from './dropout-seed.ts';
+import { lookEarly } from './early-warnings.ts';
+import { isComplete, stepsInAll, stepsInEpoch, stoppedEarly } from './ending.ts';
 import { epochRecord, writeEpochScalars } from './epoch-record.ts';
 import { finishRun, type Trained } from './finish.ts';
 import { createLossGuard, type LossGuard } from './guard.ts';
 import type { EpochRecord, TrainOptions, TrainResult } from './options.ts';
+import { listenForPauses } from './pauses.ts';
+import { afterEpoch } from './plateau.ts';
+import type { StepExtras } from './programs.ts';
 import { learningRateAt } from './schedule.ts';
 import { noSums, prepareTraining, type Setup } from './setup.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
@@ -28,6 +35,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (result.status === 'finished') await drawWatched(setup, result.epochs);
     setup.emit({ type: 'end', result });
     return result;
+  } catch (error) {
+    // What failed because the folder is gone is told as that.
+    setup.checkFolder();
+    throw error;
   } finally {
     await setup.close();
   }
@@ -46,24 +57,32 @@ interface Run {
 async function runEpochs(setup: Setup): Promise<Trained> {
   const { recipe, paths, position, trainLoader } = setup;
   const from = position.step;
-  truncateMetrics<{ step: number }>(paths.metrics, ({ step }) => step <= from);
+  truncateMetrics<MetricsLine>(paths.metrics, (line) => isPast(line, position));
   const run: Run = {
     setup,
-    watch: createStopwatch(position.seconds, recipe.epochs * trainLoader.batchesPerEpoch - from),
+    watch: createStopwatch(position.seconds, stepsInAll(recipe, trainLoader.batchesPerEpoch) - from),
     guard: createLossGuard(setup.config.classes.length),
     events: openEventFile(paths.tensorboard, from > 0 ? { resumeStep: from + 1 } : {}),
     position,
     savedStep: from,
   };
+  const endListening = listenForPauses((seconds) => run.watch.pause(seconds));
   announce(run);
   if (from === 0) keepWatched(setup, 0);
   let lastEpoch: EpochRecord | undefined;
   try {
-    while (run.position.epoch < recipe.epochs && !stopped(setup)) {
+    while (!isComplete(recipe, run.position) && !stopped(setup)) {
       lastEpoch = (await runEpoch(run)) ?? lastEpoch;
+    }
+    const waited = stoppedEarly(recipe, run.position);
+    if (waited !== undefined) {
+      const { best } = run.position;
+      const message = `Stopped early: ${waited} epochs without a better validation than that of epoch ${best?.epoch}.`;
+      setup.emit({ type: 'note', message });
     }
     if (stopped(setup) && run.position.step > run.savedStep) save(run, false);
   } finally {
+    endListening();
     run.events.close();
   }
   return {
@@ -73,12 +92,23 @@ async function runEpochs(setup: Setup): Promise<Trained> {
   };
 }
 
+interface MetricsLine {
+  readonly kind: string;
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** Whether a line of metrics.jsonl is not written again from there on: an epoch's line comes after its last step. */
+function isPast({ kind, epoch, step }: MetricsLine, position: TrainingPosition): boolean {
+  return step <= position.step && (kind !== 'epoch' || epoch <= position.epoch);
+}
+
 function stopped(setup: Setup): boolean {
   return setup.options.signal?.aborted ?? false;
 }
 
 function announce({ setup, position }: Run): void {
-  const { config, recipe, programs, trainLoader, out } = setup;
+  const { config, recipe, programs, trainLoader, out, data } = setup;
   setup.emit({
     type: 'start',
     network: config.network,
@@ -88,6 +118,9 @@ function announce({ setup, position }: Run): void {
     epochs: recipe.epochs,
     batch: recipe.batch,
     stepsPerEpoch: trainLoader.batchesPerEpoch,
+    steps: stepsInAll(recipe, trainLoader.batchesPerEpoch),
+    recipe,
+    large: data.transforms !== undefined,
     fromStep: position.step,
     pictures: config.data.pictures,
     engine: config.engine,
@@ -99,22 +132,26 @@ function announce({ setup, position }: Run): void {
 /** The rest of the epoch that `run` stands in, its validation and its checkpoint; undefined when the signal fired. */
 async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   const { setup, events, watch } = run;
-  const { recipe, paths, trainLoader } = setup;
+  const { recipe, paths } = setup;
   setup.emit({ type: 'epochStart', epoch: run.position.epoch + 1, epochs: recipe.epochs });
   await runSteps(run);
-  if (run.position.stepInEpoch < trainLoader.batchesPerEpoch) return undefined;
+  if (run.position.stepInEpoch < epochSteps(run)) return undefined;
   const counts = await validate(setup);
   if (counts === 'stopped') return undefined;
-  const learningRate = rateOf(setup, run.position.step - 1);
+  const learningRate = rateOf(run, run.position.step - 1);
   if (counts !== undefined && !Number.isFinite(counts.loss)) {
     throw divergence(setup, run.position, learningRate, 'on the validation pictures is not finite');
   }
+  setup.checkFolder();
   const record = epochRecord(run.position, counts, learningRate, watch);
   appendMetrics(paths.metrics, { kind: 'epoch', ...record });
   writeEpochScalars(events, record);
   const { epoch, validationTop1Error } = record;
   const best = record.best ? { epoch, top1Error: validationTop1Error as number } : run.position.best;
-  run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best };
+  const { schedule } = recipe;
+  const value = validationTop1Error ?? record.trainLoss;
+  const plateau = schedule.kind === 'plateau' ? afterEpoch(schedule, run.position.plateau, value) : undefined;
+  run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best, ...(plateau && { plateau }) };
   // Before the checkpoint: what is cut off between the two is made again, the same to the bit.
   if (!run.guard.suspicious) keepWatched(setup, epoch);
   save(run, record.best);
@@ -126,13 +163,18 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
 async function runSteps(run: Run): Promise<void> {
   const { setup, watch, guard } = run;
   const { programs, trainLoader, config } = setup;
+  const length = epochSteps(run);
   const { epoch, stepInEpoch } = run.position;
+  if (stepInEpoch >= length) return;
   watch.startStep();
   for await (const batch of trainLoader.epoch(epoch, stepInEpoch)) {
     const { step, sums } = run.position;
-    const learningRate = rateOf(setup, step);
-    const dropoutSeed = hash32(config.seed, step, dropoutStream) & 0x7fffffff;
-    const result = programs.step(batch.images, batch.labels, learningRate, dropoutSeed);
+    const learningRate = rateOf(run, step);
+    if (lookEarly(setup, run.position, batch, learningRate)) watch.startStep();
+    const dropoutSeed = dropoutSeedOf(config.seed, step);
+    const { labels, ...mixture } = mixtureOf(batch);
+    const extras = { ...mixture, ...extrasOf(run) };
+    const result = programs.step(batch.images, labels, learningRate, dropoutSeed, extras);
     const imagesPerSecond = watch.endStep(batch.count);
     const problem = guard.check(result.loss);
     if (problem !== undefined) throw divergence(setup, run.position, learningRate, problem);
@@ -148,22 +190,51 @@ async function runSteps(run: Run): Promise<void> {
       },
     };
     const top1Error = 100 * (1 - result.top1 / batch.count);
+    setup.checkFolder();
     report(run, { loss: result.loss, top1Error, learningRate, imagesPerSecond });
     const due = config.checkpointEvery !== null && run.position.step % config.checkpointEvery === 0;
-    if (due && run.position.stepInEpoch < trainLoader.batchesPerEpoch) save(run, false);
+    if (due && run.position.stepInEpoch < length) save(run, false);
     // Signals and timers get their turn between the engine's long calls.
     await turn();
-    if (stopped(setup)) break;
+    if (stopped(setup) || run.position.stepInEpoch >= length) break;
     watch.startStep();
   }
 }
 
-/** Tells the dropout seeds from other draws of the same seed. */
-const dropoutStream = 0xd20;
+/** Steps of the epoch that the run stands in. */
+function epochSteps({ setup, position }: Run): number {
+  return stepsInEpoch(setup.recipe, position.epoch, setup.trainLoader.batchesPerEpoch);
+}
 
-function rateOf({ recipe, trainLoader }: Setup, step: number): number {
-  const position = { step, stepsPerEpoch: trainLoader.batchesPerEpoch, epochs: recipe.epochs };
-  return learningRateAt(recipe.schedule, recipe.learningRate, position);
+function rateOf({ setup, position }: Pick<Run, 'setup' | 'position'>, step: number): number {
+  const { recipe, trainLoader } = setup;
+  return learningRateAt(recipe.schedule, recipe.learningRate, {
+    step,
+    stepsPerEpoch: trainLoader.batchesPerEpoch,
+    epochs: recipe.epochs,
+    steps: recipe.steps,
+    drops: position.plateau?.drops,
+  });
+}
+
+/** Of mixed pictures the class with the larger share comes first: it is the one that the training error counts. */
+function mixtureOf({ labels, otherLabels, share }: Batch) {
+  if (otherLabels === undefined || share === undefined) return { labels };
+  return share < 0.5
+    ? { labels: otherLabels, otherLabels: labels, share: 1 - share }
+    : { labels, otherLabels, share };
+}
+
+/** What the step that comes is fed besides pictures, labels, rate and seed. */
+function extrasOf({ setup, position }: Run): StepExtras {
+  const { recipe, trainLoader } = setup;
+  const { accumulate = 1, average } = recipe;
+  const microStep = position.step % accumulate;
+  const extras = { microStep };
+  if (average === undefined || microStep < accumulate - 1) return extras;
+  const fromEpoch = average.kind === 'polyak' ? average.fromEpoch : 0;
+  const before = Math.floor((fromEpoch * trainLoader.batchesPerEpoch) / accumulate);
+  return { ...extras, averageShare: averageShare(average, (position.step + 1) / accumulate, before) };
 }
 
 interface StepRecord {
@@ -188,7 +259,7 @@ function report({ setup, position, watch, events }: Run, record: StepRecord): vo
     epoch,
     epochs: recipe.epochs,
     step: position.stepInEpoch,
-    stepsPerEpoch: trainLoader.batchesPerEpoch,
+    stepsPerEpoch: stepsInEpoch(recipe, position.epoch, trainLoader.batchesPerEpoch),
     loss: sums.loss / sums.pictures,
     top1Error: 100 * (1 - sums.top1 / sums.pictures),
     learningRate: record.learningRate,
@@ -223,15 +294,19 @@ function save(run: Run, best: boolean): void {
   for (const [name, { data }] of [...weights, ...optimizer]) {
     if (!data.every(Number.isFinite)) {
       const problem = `was finite, but ${name} no longer is`;
-      throw divergence(setup, position, rateOf(setup, position.step - 1), problem);
+      throw divergence(setup, position, rateOf(run, position.step - 1), problem);
     }
   }
+  // Lines up to here must not be missing where the checkpoint survives a power cut.
+  flushMetrics(paths.metrics);
   saveCheckpoint(
     paths.checkpoints,
     { position, seed: config.seed, weights, optimizer, metadata },
     {
       alsoBest: best,
+      keep: config.keep,
       write: setup.options.writeTensors,
+      check: setup.checkFolder,
     },
   );
   run.savedStep = position.step;

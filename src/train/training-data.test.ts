@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fast } from './recipes/fast.ts';
-import { trainingAugmentation } from './training-data.ts';
+import { inputOf, trainingAugmentation } from './training-data.ts';
 
 const preprocessing = {
   channels: 1,
@@ -35,5 +35,25 @@ describe('trainingAugmentation', () => {
   it('has no crop where there is no padding to crop from', () => {
     const plan = { cropPadding: 0, flip: false, rotation: 0 };
     expect(trainingAugmentation(plan, 'mnist', preprocessing)).not.toHaveProperty('crop');
+  });
+});
+
+describe('inputOf', () => {
+  const colours = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0] };
+
+  it('divides by the deviation unless told otherwise; a channel that never changes has none', () => {
+    expect(inputOf(undefined, colours)).toEqual({
+      normalise: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 1] },
+    });
+  });
+
+  it('counts to 255 for the recipes before batch norm', () => {
+    const plan = { mean: 'pixel', divideByDeviation: false, range: 255 } as const;
+    expect(inputOf(plan, colours)).toEqual({
+      normalise: { mean: [127.5, 102, 76.5], std: [1, 1, 1] },
+      range: 255,
+    });
+    const divided = inputOf({ ...plan, divideByDeviation: true }, { mean: [0.5], std: [0.2] });
+    expect(divided).toEqual({ normalise: { mean: [127.5], std: [51] }, range: 255 });
   });
 });

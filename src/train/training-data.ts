@@ -1,30 +1,42 @@
 // The pictures of a training: opened, divided into training, validation and test pictures, with the augmentation
-// that the recipe and the data set allow.
+// that the recipe and the data set allow. Pictures of a network's small form are held in memory, decoded; those of
+// ImageNet's size stay on disk and are decoded as they are needed (`picture-data.ts`).
 import { crc32 } from 'node:zlib';
-import type { Augmentation } from '../data/augment.ts';
+import type { Augmentation, Normalisation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { type OpenOptions, openDataset } from '../data/datasets.ts';
+import type { PictureIndex } from '../data/pictures/picture-index.ts';
+import type { PictureTransform } from '../data/pictures/transform.ts';
 import { holdOut } from '../data/split.ts';
 import { UserError } from '../errors.ts';
 import { picturesOf } from '../evaluate/pictures.ts';
 import {
+  checkPictures,
   normalisationOf,
   type Preprocessing,
   paddingFor,
   plainAugmentation,
 } from '../evaluate/preprocessing.ts';
 import type { FormDescription } from '../nets/network.ts';
-import type { AugmentationPlan, Recipe } from './recipes/recipe.ts';
+import { openPictureData } from './picture-data.ts';
+import type { PictureStatistics } from './picture-statistics.ts';
+import { type AugmentationPlan, type InputPlan, type Recipe, usualInput } from './recipes/recipe.ts';
 
 export interface TrainingData {
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
+  readonly trainSet: Dataset | PictureIndex;
+  readonly testSet: Dataset | PictureIndex;
   /** Positions in `trainSet`, `trainSet` again, and `testSet`. */
   readonly train: Uint32Array;
   readonly validation: Uint32Array;
   readonly test: Uint32Array;
   readonly preprocessing: Preprocessing;
   readonly fingerprint: string;
+  /** What pictures that stay on disk go through; absent for pictures in memory. */
+  readonly transforms?: { readonly train: PictureTransform; readonly plain: PictureTransform };
+  /** Of a sample of the training pictures, where they stay on disk. */
+  readonly statistics?: PictureStatistics;
+  /** What is worth a line. */
+  readonly notes: readonly string[];
 }
 
 export interface TrainingDataOptions {
@@ -35,22 +47,86 @@ export interface TrainingDataOptions {
   readonly validation: number;
   readonly smoke: boolean;
   readonly open: OpenOptions;
+  /** How the weights that training starts from want pictures; default: as the data set has them. */
+  readonly preprocessing?: Preprocessing | undefined;
+  readonly onBadImage?: 'fail' | 'skip' | undefined;
+  /** What a run that is taken up again knows of its pictures. */
+  readonly stored?:
+    | { readonly preprocessing: Preprocessing; readonly statistics?: PictureStatistics }
+    | undefined;
 }
 
 /** Opens and divides. Throws a UserError: no such data, a bad file, or fewer pictures than a batch. */
 export async function openTrainingData(options: TrainingDataOptions): Promise<TrainingData> {
-  const { form, recipe, seed, smoke } = options;
-  const open: OpenOptions = { size: { height: form.height, width: form.width }, ...options.open };
+  return (await openPictureData(options)) ?? openMemoryData(options);
+}
+
+async function openMemoryData(options: TrainingDataOptions): Promise<TrainingData> {
+  const { form, recipe, preprocessing: wanted } = options;
+  const { height: fitted, width: wide } = wanted ?? form;
+  const open: OpenOptions = {
+    size: { height: fitted, width: wide },
+    resize: wanted?.resize,
+    interpolation: wanted?.interpolation,
+    ...options.open,
+  };
   const trainSet = await openDataset(options.data, 'train', open);
   const testSet = trainSet.undivided ? trainSet : await openDataset(options.data, 'test', open);
+  const divided = divide(trainSet, testSet, options);
+  const { name, channels, height, width } = trainSet;
+  if (wanted !== undefined) checkPictures(wanted, trainSet);
+  const preprocessing: Preprocessing = wanted ?? {
+    channels,
+    height,
+    width,
+    pad: paddingFor(form, { name, channels, height, width }),
+    ...inputOf(recipe.augmentation.input, normalisationOf(name, trainSet)),
+  };
+  const notes = smallNotes(recipe, trainSet);
+  return { trainSet, testSet, ...divided, preprocessing, fingerprint: fingerprintOf(trainSet), notes };
+}
+
+/** What of a recipe small pictures do without. */
+function smallNotes({ name, augmentation }: Recipe, { height, width }: Dataset): string[] {
+  const { pictures, input } = augmentation;
+  const lost = [
+    ...(pictures?.scale.kind === 'short-side' ? ['the choice of scale'] : []),
+    ...(pictures?.crops === 'ten' ? ['the ten crops'] : []),
+    ...(pictures?.colour ? ['the change of colours'] : []),
+    ...(input?.mean === 'pixel' ? ['the mean of each pixel (that of each channel is subtracted)'] : []),
+  ];
+  if (lost.length === 0) return [];
+  return [`Pictures of ${height}x${width} do without these parts of ${name}: ${lost.join(', ')}.`];
+}
+
+/** The numbers that a recipe's input plan makes of mean and deviation of pixels in 0..1. */
+export function inputOf(
+  plan: InputPlan = usualInput,
+  { mean, std }: Normalisation,
+): Pick<Preprocessing, 'normalise' | 'range'> {
+  const { range, divideByDeviation } = plan;
+  const scaled = (values: readonly number[]): number[] => values.map((value) => value * range);
+  // A channel that never changes has no scale of its own.
+  const scale = divideByDeviation ? scaled(std.map((value) => (value > 0 ? value : 1))) : std.map(() => 1);
+  const normalise = { mean: scaled(mean), std: scale };
+  return range === 1 ? { normalise } : { normalise, range };
+}
+
+/** Divides the pictures, all of them or for a smoke run a few. A UserError when a batch is more than there are. */
+export function divide(
+  trainSet: TrainingData['trainSet'],
+  testSet: TrainingData['testSet'],
+  { recipe, seed, validation: amount, smoke }: TrainingDataOptions,
+): Pick<TrainingData, 'train' | 'validation' | 'test'> {
   const pool = picturesOf(trainSet, 'train');
-  const labels = Int32Array.from(pool, (index) => trainSet.labels[index] as number);
-  const divided = holdOut(labels, options.validation, seed);
+  const labels = new Int32Array(pool.length);
+  for (let i = 0; i < pool.length; i++) labels[i] = trainSet.labels[pool[i] as number] as number;
+  const divided = holdOut(labels, amount, seed);
   const place = (positions: Uint32Array): Uint32Array =>
     positions.map((position) => pool[position] as number);
-  let train = place(divided.train);
-  let validation = place(divided.validation);
-  let test = picturesOf(testSet, 'test');
+  const train = place(divided.train);
+  const validation = place(divided.validation);
+  const test = picturesOf(testSet, 'test');
   const { batch } = recipe;
   if (batch > train.length) {
     throw new UserError(
@@ -59,21 +135,13 @@ export async function openTrainingData(options: TrainingDataOptions): Promise<Tr
       { exitCode: 2 },
     );
   }
-  if (smoke) {
+  if (!smoke) return { train, validation, test };
+  return {
     // Two full batches and the small one that the epoch would end with.
-    train = spread(train, Math.min(train.length, 2 * batch + (train.length % batch)));
-    validation = spread(validation, Math.min(validation.length, batch + 1));
-    test = spread(test, Math.min(test.length, batch + 1));
-  }
-  const { name, channels, height, width } = trainSet;
-  const preprocessing: Preprocessing = {
-    channels,
-    height,
-    width,
-    pad: paddingFor(form, { name, channels, height, width }),
-    normalise: normalisationOf(name, trainSet),
+    train: spread(train, Math.min(train.length, 2 * batch + (train.length % batch))),
+    validation: spread(validation, Math.min(validation.length, batch + 1)),
+    test: spread(test, Math.min(test.length, batch + 1)),
   };
-  return { trainSet, testSet, train, validation, test, preprocessing, fingerprint: fingerprintOf(trainSet) };
 }
 
 /** `count` of `positions`, evenly spaced, so that sorted classes are all met. */
@@ -90,11 +158,11 @@ function fingerprintOf({ pixels, labels }: Dataset): string {
 }
 
 /** Digits are other signs, or none, when mirrored. */
-function mayBeMirrored(dataset: string): boolean {
+export function mayBeMirrored(dataset: string): boolean {
   return !/(^|[^a-z])(e|k|q)?mnist$|svhn/i.test(dataset) || /fashion/i.test(dataset);
 }
 
-/** What a training picture goes through on its way into a batch. */
+/** What a training picture in memory goes through on its way into a batch. */
 export function trainingAugmentation(
   plan: AugmentationPlan,
   dataset: string,
@@ -105,5 +173,6 @@ export function trainingAugmentation(
     ...(plan.cropPadding > 0 && { crop: { padding: plan.cropPadding } }),
     flip: plan.flip && mayBeMirrored(dataset),
     rotation: plan.rotation,
+    ...(plan.erase !== undefined && { erase: { probability: plan.erase } }),
   };
 }

@@ -1,8 +1,8 @@
 // Watching a training: at chosen epochs the weights are kept in the run folder, and at its end the features of the
 // chosen layers are followed through them (figure 4 of the ZFNet paper). Training itself is not touched by it.
 import { join } from 'node:path';
+import { inMemory, sourceOf } from '../evaluate/index-source.ts';
 import { picturesOf } from '../evaluate/pictures.ts';
-import { datasetSource } from '../evaluate/sources.ts';
 import { evolutionFolder, listSnapshots, saveSnapshot } from '../explain/evolution-snapshots.ts';
 import type { Setup } from './setup.ts';
 
@@ -31,8 +31,8 @@ export async function drawWatched(setup: Setup, epochs: number): Promise<void> {
       seed: config.seed,
       pictures: {
         name: trainSet.name,
-        source: datasetSource(trainSet, indices),
-        dataset: trainSet,
+        source: sourceOf(trainSet, indices),
+        dataset: inMemory(trainSet) ? trainSet : undefined,
         labels: Array.from(indices, (index) => trainSet.classes[trainSet.labels[index] as number] as string),
         classes: trainSet.classes.length,
       },

@@ -1,4 +1,4 @@
-// A file's tensors made to fit a network for inference: other people's names become ours, and the tensors of side
+// A file's tensors made to fit a network: other people's names become ours, and for inference the tensors of side
 // heads, which training alone uses, are left out. What was done is said in `notes`.
 import { buildNetwork, type Form, type NetworkDescription, type OptionValues } from '../nets/network.ts';
 import { isCounter, matchWeights } from './match.ts';
@@ -14,17 +14,21 @@ export interface Adapted {
   readonly notes: readonly string[];
 }
 
-/** Fits `file` to a network in one of its forms. Names that stay unknown are left for `matchWeights` to report. */
+/**
+ * Fits `file` to a network in one of its forms; `training` keeps the side heads. Names that stay unknown are left for
+ * `matchWeights` to report.
+ */
 export function adaptWeights(
   file: TensorFile,
   description: NetworkDescription,
   form: Form,
   options?: OptionValues,
+  training = false,
 ): Adapted {
   const notes: string[] = [];
-  const namesOf = (training: boolean): ReadonlySet<string> =>
-    new Set(buildNetwork(description, { form, options, training }).graph.states.keys());
-  const wanted = namesOf(false);
+  const namesOf = (mode: boolean): ReadonlySet<string> =>
+    new Set(buildNetwork(description, { form, options, training: mode }).graph.states.keys());
+  const wanted = namesOf(training);
   const isUnknown = (name: string): boolean => !wanted.has(name) && !isCounter(name);
   if (!file.tensors.keys().some(isUnknown)) return { file, map: undefined, notes };
 

@@ -1,11 +1,11 @@
 // The format against bytes written out here and, where it is installed, against NumPy itself.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
-import { readNpy, writeNpy } from './npy.ts';
+import { growNpy, readNpy, readNpyTyped, writeNpy } from './npy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'laurel-npy-'));
 const path = join(folder, 'x.npy');
@@ -82,6 +82,45 @@ describe('writeNpy', () => {
 
   it('refuses a shape that does not fit', () => {
     expect(() => writeNpy(path, [2, 2], new Float32Array(3))).toThrow('2x2 does not fit 3 elements');
+  });
+});
+
+describe('an array that grows', () => {
+  const parts = [Float32Array.of(1, 2), Float32Array.of(3, 4, 5, 0.5)];
+
+  it('is the same file as one written whole, and absent until it is finished', () => {
+    const grown = join(folder, 'grown.npy');
+    const writer = growNpy(grown, '<f4', [2, 3]);
+    for (const part of parts) writer.append(part);
+    expect(existsSync(grown)).toBe(false);
+    writer.finish();
+    writeNpy(path, [2, 3], Float32Array.of(1, 2, 3, 4, 5, 0.5));
+    expect(readFileSync(grown).equals(readFileSync(path))).toBe(true);
+    writer.abandon();
+    expect(existsSync(grown)).toBe(true);
+  });
+
+  it('holds int32, and nothing else under that name', () => {
+    const writer = growNpy(path, '<i4', [3]);
+    writer.append(Int32Array.of(-1, 0, 2 ** 30));
+    expect(() => writer.append(Float32Array.of(1))).toThrow('is <i4, but got Float32Array');
+    writer.finish();
+    expect(readNpyTyped(path)).toEqual({ type: 'i32', shape: [3], data: Float32Array.of(-1, 0, 2 ** 30) });
+  });
+
+  it('leaves nothing when it is abandoned or has too few elements', () => {
+    const place = join(folder, 'none.npy');
+    for (const end of ['abandon', 'finish'] as const) {
+      const writer = growNpy(place, '<f4', [7]);
+      for (const part of parts) writer.append(part);
+      if (end === 'finish') expect(() => writer.finish()).toThrow('has 6 elements, its shape 7 needs 7');
+      else writer.abandon();
+      expect(readdirSync(folder).filter((name) => name.startsWith('none'))).toEqual([]);
+    }
+  });
+
+  it('says which place cannot be written', () => {
+    expect(() => growNpy(join(path, 'inside.npy'), '<f4', [1])).toThrow(UserError);
   });
 });
 

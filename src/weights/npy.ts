@@ -1,7 +1,7 @@
 // NumPy's .npy: magic, version, length of a header that is a Python dictionary, padding to 64 bytes, then the
 // elements. It is how tensors come in from and go out to any other program (`laurel forward`).
 // Source: numpy.org, "numpy.lib.format", versions 1 (16-bit length), 2 and 3 (32-bit length, UTF-8).
-import { writeFileAtomic } from '../files.ts';
+import { growFileAtomic, writeFileAtomic } from '../files.ts';
 import { readExactly, readStored, type StoredType, storedBytes } from './storage.ts';
 import { elementCount, shapeText, type Tensor } from './tensor-file.ts';
 import { BadFile, readFileAs } from './weights-file.ts';
@@ -101,8 +101,13 @@ export function writeNpy(path: string, shape: readonly number[], data: Float32Ar
   if (elementCount(shape) !== data.length) {
     throw new Error(`the shape ${shapeText(shape)} does not fit ${data.length} elements`);
   }
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  writeFileAtomic(path, npyHeader('<f4', shape), bytes);
+}
+
+function npyHeader(type: '<f4' | '<i4', shape: readonly number[]): Buffer {
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const dictionary = `{'descr': '${type}', 'fortran_order': False, 'shape': (${sizes}), }`;
   const total = Math.ceil((10 + dictionary.length + 1) / 64) * 64;
   const start = Buffer.alloc(total, ' ');
   magic.copy(start);
@@ -110,5 +115,40 @@ export function writeNpy(path: string, shape: readonly number[], data: Float32Ar
   start.writeUInt16LE(total - 10, 8);
   start.write(dictionary, 10, 'latin1');
   start.write('\n', total - 1, 'latin1');
-  writeFileAtomic(path, start, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return start;
+}
+
+/** An array that is written part by part, so that it need not fit into memory. */
+export interface NpyWriter {
+  /** The next elements, in C order. */
+  append(data: Float32Array | Int32Array): void;
+  /** Puts the file in its place. Throws unless exactly the shape's elements were appended. */
+  finish(): void;
+  /** Leaves no file. */
+  abandon(): void;
+}
+
+/** Begins an array of f32 (`<f4`) or int32 (`<i4`); the file appears when it is finished. */
+export function growNpy(path: string, type: '<f4' | '<i4', shape: readonly number[]): NpyWriter {
+  const file = growFileAtomic(path);
+  file.write(npyHeader(type, shape));
+  const expected = elementCount(shape);
+  let done = 0;
+  return {
+    append(data) {
+      if (data instanceof Float32Array !== (type === '<f4')) {
+        throw new Error(`${path} is ${type}, but got ${data.constructor.name}`);
+      }
+      file.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      done += data.length;
+    },
+    finish() {
+      if (done !== expected) {
+        file.abandon();
+        throw new Error(`${path} has ${done} elements, its shape ${shapeText(shape)} needs ${expected}`);
+      }
+      file.finish();
+    },
+    abandon: file.abandon,
+  };
 }

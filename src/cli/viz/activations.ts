@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UserError } from '../../errors.ts';
-import { oneOf, wholeNumber } from '../options.ts';
+import { wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { printResult } from '../output.ts';
 import { addJson, addVerb } from '../verb.ts';
-import { unitList } from './lists.ts';
+import { scaleOption, unitsOption } from './lists.ts';
 import {
   addLayerOption,
   addOutOption,
@@ -31,18 +32,14 @@ export function addActivations(viz: Command): void {
   );
   addSubjectOptions(command);
   addLayerOption(command)
-    .addOption(new Option('--units <list>', 'these maps, e.g. 3,17,40').argParser(unitList))
+    .addOption(unitsOption('these maps, e.g. 3,17,40'))
     .addOption(
       new Option('--maps <n>', 'draw at most so many, the strongest').argParser(wholeNumber(1)).default(128),
     )
-    .addOption(
-      new Option('--scale <which>', 'shared: one colour scale for all maps; own: one for each')
-        .argParser(oneOf('shared', 'own'))
-        .default('shared'),
-    );
+    .addOption(scaleOption('maps'));
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const result = await activations(name, options);
+    const result = await intoFolder(options.out, () => activations(name, options));
     printResult(options.json, result, () => {
       const { layer, units, height, width, min, max, zero, figure } = result;
       return `${layer}: ${units} maps of ${height}x${width}, ${min} to ${max}, ${zero} zero everywhere\n${figure}`;
@@ -67,7 +64,7 @@ async function activations(name: string, options: Options) {
     import('../../explain/layer.ts'),
     import('../../explain/top.ts'),
     import('../../explain/scan-input.ts'),
-    import('../../explain/grad-cam-figure.ts'),
+    import('../../explain/interleave.ts'),
     import('../../files.ts'),
     import('../../figures/svg.ts'),
     import('../../weights/npy.ts'),
@@ -80,7 +77,6 @@ async function activations(name: string, options: Options) {
   }
   const layer = findLayer(network, options.layer);
   checkUnits(layer.path, layer.units, options.units ?? []);
-  files.makeFolder(out);
   const values = explain.layerActivations(engine, network, tensors, layer, images, { dtype });
   const all = explain.activationMaps(values, layer);
   const { min, max } = explain.rangeOf(all);

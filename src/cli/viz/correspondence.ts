@@ -2,13 +2,14 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Fill } from '../../explain/occlusion-fill.ts';
-import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
+import { addShared, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { count, table } from '../output.ts';
 import type { StatusLine } from '../status.ts';
 import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
-import { nameList } from './lists.ts';
-import { addOutOption, openSubject } from './shared.ts';
+import { fillOption, nameList } from './lists.ts';
+import { addOutOption, openSubject, preparedAsOption } from './shared.ts';
 
 interface Options
   extends Pick<
@@ -51,22 +52,13 @@ export function addCorrespondence(viz: Command): void {
       'layers; default: the last one with maps and the last layer of features',
       nameList,
     )
-    .addOption(
-      new Option('--fill <fill>', 'gray (byte 128), mean (of the data), black or blur')
-        .argParser(oneOf<Fill>('gray', 'mean', 'black', 'blur'))
-        .default('gray'),
-    )
+    .addOption(fillOption())
     .addOption(
       new Option('--draws <n>', 'random boxes for each part and picture')
         .argParser(wholeNumber(1))
         .default(10),
     )
-    .addOption(
-      sharedOption(
-        'data',
-        'the data set whose way of preparing pictures holds, if the weights do not say it',
-      ),
-    );
+    .addOption(preparedAsOption());
   addShared(command, 'form', 'set', 'classes', 'seed');
   command.addOption(sharedOption('batch', 'pictures per run, at most; default: 16'));
   addShared(command, 'engine', 'dtype', 'threads');
@@ -74,7 +66,7 @@ export function addCorrespondence(viz: Command): void {
   addJson(command).action(async (name: string, options: Options) => {
     await runStoppable(
       options,
-      ({ status, signal }) => correspondence(name, options, signal, status),
+      ({ status, signal }) => intoFolder(options.out, () => correspondence(name, options, signal, status)),
       (result) => {
         const rows = result.layers.flatMap(({ layer, parts, random }) =>
           [...parts, { part: 'random', ...random }].map(({ part, mean, deviation, standardError }) => [
@@ -97,7 +89,7 @@ async function correspondence(name: string, options: Options, signal: AbortSigna
     import('../../explain/correspondence.ts'),
     import('../../explain/correspondence-boxes.ts'),
     import('../../explain/correspondence-figure.ts'),
-    import('../../explain/grad-cam-figure.ts'),
+    import('../../explain/interleave.ts'),
     import('../../explain/scan-input.ts'),
     import('../../files.ts'),
     import('../../figures/svg.ts'),
@@ -108,7 +100,6 @@ async function correspondence(name: string, options: Options, signal: AbortSigna
   const subject = await openSubject(name, { ...options, image: listed.pictures.map(({ file }) => file) });
   const { network, images, batch, names, size, preprocessing, protocol } = subject;
   const boxes = await boxFile.boxesInInput(listed, preprocessing);
-  files.makeFolder(out);
   const result = await explain.measureCorrespondence({
     ...subject,
     batch: options.batch,

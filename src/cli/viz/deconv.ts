@@ -1,10 +1,12 @@
 // `laurel viz deconv NET`: one activation projected down to the pixels, by the deconvnet of Zeiler & Fergus 2014, the
 // gradient or guided backpropagation.
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Rule } from '../../explain/project.ts';
 import { sharedOption, wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { pairs, printResult } from '../output.ts';
 import { addJson, addVerb } from '../verb.ts';
+import { positionOption } from './lists.ts';
 import {
   addLayerOption,
   addOutOption,
@@ -37,23 +39,17 @@ export function addDeconv(viz: Command): void {
         .argParser(wholeNumber(0))
         .makeOptionMandatory(),
     )
-    .addOption(
-      new Option('--position <y,x>', 'where in the map; default: where it is strongest').argParser(
-        positionOf,
-      ),
-    )
+    .addOption(positionOption())
     .addOption(sharedOption('rule'))
     .option('--sanity', 'project with random weights too, and report how much that changes');
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const [{ makeFolder }, { deconvolve, sanitySentences, writeDeconvolution }] = await Promise.all([
-      import('../../files.ts'),
-      import('../../explain/deconvnet.ts'),
-    ]);
-    const subject = await openSubject(name, options);
-    makeFolder(options.out);
-    const found = deconvolve(subject, options);
-    const summary = await writeDeconvolution(options.out, subject, found);
+    const { deconvolve, sanitySentences, writeDeconvolution } = await import('../../explain/deconvnet.ts');
+    const { subject, found, summary } = await intoFolder(options.out, async () => {
+      const subject = await openSubject(name, options);
+      const found = deconvolve(subject, options);
+      return { subject, found, summary: await writeDeconvolution(options.out, subject, found) };
+    });
     const { layer, rule, sanity } = found;
     const { unit, position, activation, seed, box } = found.projection;
     const { channels, height, width } = subject.size;
@@ -97,14 +93,4 @@ export function addDeconv(viz: Command): void {
       ].join('\n'),
     );
   });
-}
-
-function positionOf(text: string): [number, number] {
-  const [y, x, ...rest] = text
-    .split(',')
-    .map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN));
-  if (y === undefined || x === undefined || rest.length > 0 || Number.isNaN(y + x)) {
-    throw new InvalidArgumentError('Expected the row and the column with a comma between them, e.g. 3,5.');
-  }
-  return [y, x];
 }

@@ -5,11 +5,12 @@ import type { Animation } from '../../explain/evolution-files.ts';
 import type { Rule } from '../../explain/project.ts';
 import type { Form } from '../../nets/network.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { bold, columns, count, pairs } from '../output.ts';
 import type { StatusLine } from '../status.ts';
 import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
-import { nameList, unitList } from './lists.ts';
+import { nameList, unitsOption } from './lists.ts';
 import { addCacheOptions, scanFolderOf } from './scan-options.ts';
 import { addOutOption } from './shared.ts';
 
@@ -56,9 +57,7 @@ export function addEvolution(viz: Command): void {
         wholeNumber(1),
       ),
     )
-    .addOption(
-      new Option('--units <list>', 'these maps instead, e.g. 3,17,40').argParser(unitList).conflicts('maps'),
-    )
+    .addOption(unitsOption().conflicts('maps'))
     .addOption(sharedOption('rule'))
     .addOption(
       new Option('--animation <kind>', 'webp or gif')
@@ -77,18 +76,14 @@ export function addEvolution(viz: Command): void {
   addJson(command).action(async (name: string, options: Options) => {
     await runStoppable(
       { ...options, kept: options.cache !== false },
-      ({ status, signal }) => evolution(name, options, signal, status),
+      ({ status, signal }) => intoFolder(options.out, () => evolution(name, options, signal, status)),
       describe,
     );
   });
 }
 
 async function evolution(name: string, options: Options, signal: AbortSignal, status: StatusLine) {
-  const [{ makeEvolution }, { makeFolder }] = await Promise.all([
-    import('../../explain/evolution-open.ts'),
-    import('../../files.ts'),
-  ]);
-  makeFolder(options.out);
+  const { makeEvolution } = await import('../../explain/evolution-open.ts');
   return makeEvolution({
     network: name,
     form: options.form as Form | undefined,

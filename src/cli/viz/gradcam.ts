@@ -1,6 +1,7 @@
 // `laurel viz gradcam NET`: where in a picture a layer speaks for a class.
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
+import { intoFolder } from '../out-folder.ts';
 import { printResult } from '../output.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { addOutOption, addSubjectOptions, openSubject, type SubjectOptions } from './shared.ts';
@@ -25,7 +26,7 @@ export function addGradCam(viz: Command): void {
     .option('--class <class>', 'number or name; default: the most probable one of each picture');
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const result = await gradcam(name, options);
+    const result = await intoFolder(options.out, () => gradcam(name, options));
     printResult(options.json, result, () => {
       const lines = result.pictures.map(
         ({ picture, class: c, probability, max }) =>
@@ -54,7 +55,6 @@ async function gradcam(name: string, options: Options) {
   const layer = findLayer(network, options.layer ?? explain.lastSpatialLayer(network));
   const wanted =
     options.class === undefined ? undefined : explain.findClass(options.class, network.classes, classes);
-  files.makeFolder(out);
   const explainer = explain.createGradCam(engine, network, tensors, layer, { dtype });
   let results: ReturnType<typeof explainer.explain>;
   try {

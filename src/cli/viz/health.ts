@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../../errors.ts';
+import { intoFolder } from '../out-folder.ts';
 import { count, table } from '../output.ts';
 import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
@@ -25,7 +26,7 @@ export function addHealth(viz: Command): void {
     .option('--layer <paths>', 'these layers; default: every layer with a ReLU', nameList);
   addScanOptions(command);
   addJson(command).action((name: string, options: Options) =>
-    runScanVerb(options, (watch) => health(name, options, watch), describe),
+    runScanVerb(options, (watch) => intoFolder(options.out, () => health(name, options, watch)), describe),
   );
 }
 
@@ -42,7 +43,6 @@ async function health(name: string, options: Options, watch: Watch) {
     ]);
   const { out, split } = options;
   const { status, signal } = watch;
-  files.makeFolder(out);
   const { subject, data, engine, dtype, model, checksum } = await openScanFor(name, options, watch);
   const network = subject.build(1);
   const paths = options.layer ?? explain.rectifiedLayers(network);

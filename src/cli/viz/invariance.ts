@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Transformation } from '../../explain/invariance-transform.ts';
 import { numberList, sharedOption } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { count, table } from '../output.ts';
 import type { StatusLine } from '../status.ts';
 import { runStoppable } from '../stoppable.ts';
@@ -49,7 +50,7 @@ export function addInvariance(viz: Command): void {
   addJson(command).action(async (name: string, options: Options) => {
     await runStoppable(
       options,
-      ({ status, signal }) => invariance(name, options, signal, status),
+      ({ status, signal }) => intoFolder(options.out, () => invariance(name, options, signal, status)),
       (result) => {
         const rows = result.transformations.flatMap(({ kind, farthest }) =>
           farthest.map(({ layer, relative, amount, picture }) => [
@@ -84,7 +85,7 @@ async function invariance(name: string, options: Options, signal: AbortSignal, s
     import('../../explain/invariance-transform.ts'),
     import('../../explain/invariance-figure.ts'),
     import('../../explain/grad-cam.ts'),
-    import('../../explain/grad-cam-figure.ts'),
+    import('../../explain/interleave.ts'),
     import('../../explain/scan-input.ts'),
     import('../../files.ts'),
     import('../../figures/svg.ts'),
@@ -105,7 +106,6 @@ async function invariance(name: string, options: Options, signal: AbortSignal, s
   const transformations = transform
     .usualTransformations(size.height)
     .map(({ kind, amounts }): Transformation => ({ kind, amounts: options[kind] ?? amounts }));
-  files.makeFolder(out);
   const result = await explain.measureInvariance({
     ...subject,
     batch: options.batch,

@@ -2,11 +2,13 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Fill } from '../../explain/occlusion-fill.ts';
-import { oneOf, sharedOption, wholeNumber } from '../options.ts';
+import { sharedOption, wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { count, pairs } from '../output.ts';
 import type { StatusLine } from '../status.ts';
 import { runStoppable } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
+import { fillOption } from './lists.ts';
 import { addOutOption, addSubjectOptions, openSubject, type SubjectOptions } from './shared.ts';
 
 interface Options extends SubjectOptions {
@@ -41,11 +43,7 @@ export function addOcclusion(viz: Command): void {
         wholeNumber(1),
       ),
     )
-    .addOption(
-      new Option('--fill <fill>', 'gray (byte 128), mean (of the data), black or blur')
-        .argParser(oneOf<Fill>('gray', 'mean', 'black', 'blur'))
-        .default('gray'),
-    )
+    .addOption(fillOption())
     .option('--class <class>', 'number or name; default: the most probable one of the whole picture')
     .option('--layer <path>', 'the layer whose map is watched; default: the last one with maps')
     .addOption(
@@ -65,7 +63,7 @@ export function addOcclusion(viz: Command): void {
   addJson(command).action(async (name: string, options: Options) => {
     await runStoppable(
       options,
-      ({ status, signal }) => occlusion(name, options, signal, status),
+      ({ status, signal }) => intoFolder(options.out, () => occlusion(name, options, signal, status)),
       (result) =>
         pairs([
           [
@@ -119,7 +117,6 @@ async function occlusion(name: string, options: Options, signal: AbortSignal, st
   if (image.length === 0 && batch !== 1) {
     throw new UserError(`Occlusion takes one picture, got ${batch} in ${options.input}.`, { exitCode: 2 });
   }
-  files.makeFolder(out);
   const wanted = options.class === undefined ? undefined : findClass(options.class, network.classes, classes);
   const result = await explain.occlude({
     ...subject,

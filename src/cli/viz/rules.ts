@@ -1,9 +1,11 @@
 // `laurel viz rules NET`: deconvnet, gradient and guided backpropagation of one activation beside each other.
 import { basename, join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { printResult } from '../output.ts';
 import { addJson, addVerb } from '../verb.ts';
+import { positionOption } from './lists.ts';
 import {
   addLayerOption,
   addOutOption,
@@ -31,14 +33,10 @@ export function addRules(viz: Command): void {
     .addOption(
       new Option('--unit <n>', 'the unit; default: the strongest of each picture').argParser(wholeNumber(0)),
     )
-    .addOption(
-      new Option('--position <y,x>', 'the position in the map; default: where it is strongest').argParser(
-        parsePosition,
-      ),
-    );
+    .addOption(positionOption());
   addOutOption(command);
   addJson(command).action(async (name: string, options: Options) => {
-    const result = await compare(name, options);
+    const result = await intoFolder(options.out, () => compare(name, options));
     printResult(options.json, result, () => {
       const lines = result.pictures.map(
         ({ picture, unit, position, activation }) =>
@@ -47,12 +45,6 @@ export function addRules(viz: Command): void {
       return [`${result.layer} by three rules`, ...lines, result.figure].join('\n');
     });
   });
-}
-
-function parsePosition(text: string): [number, number] {
-  const [, y, x] = /^(\d+),(\d+)$/.exec(text) ?? [];
-  if (y !== undefined && x !== undefined) return [Number(y), Number(x)];
-  throw new InvalidArgumentError('Expected row and column, e.g. 6,7.');
 }
 
 async function compare(name: string, options: Options) {
@@ -72,7 +64,7 @@ async function compare(name: string, options: Options) {
     import('../../explain/compare-rules-figure.ts'),
     import('../../explain/layer.ts'),
     import('../../explain/scan-input.ts'),
-    import('../../explain/grad-cam-figure.ts'),
+    import('../../explain/interleave.ts'),
     import('../../explain/activations.ts'),
     import('../../explain/project.ts'),
     import('../../files.ts'),
@@ -85,7 +77,6 @@ async function compare(name: string, options: Options) {
   const single = subject.build(1);
   const layer = layers.findLayer(single, options.layer);
   layers.checkSeed(layer, options.unit ?? 0, position);
-  files.makeFolder(out);
   const length = images.length / batch;
   const build = () => subject.build(1);
   const pictures = names.map((file, i) => {

@@ -30,18 +30,20 @@ export function addSubjectOptions(command: Command): Command {
         .conflicts('input'),
     )
     .option('--input <file>', 'a NumPy file instead: f32, NxCxHxW, already normalised')
-    .addOption(
-      sharedOption(
-        'data',
-        'the data set whose way of preparing pictures holds, if the weights do not say it',
-      ),
-    );
+    .addOption(preparedAsOption());
   addPreparationFlags(command);
   addShared(command, 'form', 'set', 'classes', 'engine');
   command.addOption(
     sharedOption('dtype', 'f32 (default), bf16 or auto, which takes bf16 where the CPU is built for it'),
   );
   return addShared(command, 'threads');
+}
+
+export function preparedAsOption(): Option {
+  return sharedOption(
+    'data',
+    'the data set whose way of preparing pictures holds, if the weights do not say it',
+  );
 }
 
 export function addLayerOption(command: Command): Command {

@@ -4,10 +4,11 @@ import { type Command, Option } from 'commander';
 import type { Rule } from '../../explain/project.ts';
 import type { WindowKind } from '../../explain/top-figure.ts';
 import { oneOf, sharedOption, wholeNumber } from '../options.ts';
+import { intoFolder } from '../out-folder.ts';
 import { bold, columns, count, pairs } from '../output.ts';
 import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
-import { nameList, unitList } from './lists.ts';
+import { nameList, unitsOption } from './lists.ts';
 import { addScanOptions, openScanFor, runScanVerb, type ScanOptions, scanFolderOf } from './scan-options.ts';
 
 interface Options extends ScanOptions {
@@ -44,9 +45,7 @@ export function addTop(viz: Command): void {
         `how many maps of each layer, drawn by --seed; default: ${defaultMaps}`,
       ).argParser(wholeNumber(1)),
     )
-    .addOption(
-      new Option('--units <list>', 'these maps instead, e.g. 3,17,40').argParser(unitList).conflicts('maps'),
-    )
+    .addOption(unitsOption().conflicts('maps'))
     .addOption(sharedOption('rule'))
     .addOption(
       new Option('--window <which>', 'draw the whole receptive field, or the part that holds the energy')
@@ -56,22 +55,19 @@ export function addTop(viz: Command): void {
     .addOption(new Option('--columns <n>', 'maps beside each other; default: 2').argParser(wholeNumber(1)));
   addScanOptions(command).addOption(sharedOption('seed'));
   addJson(command).action((name: string, options: Options) =>
-    runScanVerb(options, (watch) => top(name, options, watch), describe),
+    runScanVerb(options, (watch) => intoFolder(options.out, () => top(name, options, watch)), describe),
   );
 }
 
 async function top(name: string, options: Options, watch: Watch) {
-  const [{ scanLayers }, { writeTopSheet }, { chooseUnits, checkUnits }, { findLayer }, { makeFolder }] =
-    await Promise.all([
-      import('../../explain/scan.ts'),
-      import('../../explain/top-sheet.ts'),
-      import('../../explain/top.ts'),
-      import('../../explain/layer.ts'),
-      import('../../files.ts'),
-    ]);
+  const [{ scanLayers }, { writeTopSheet }, { chooseUnits, checkUnits }, { findLayer }] = await Promise.all([
+    import('../../explain/scan.ts'),
+    import('../../explain/top-sheet.ts'),
+    import('../../explain/top.ts'),
+    import('../../explain/layer.ts'),
+  ]);
   const { out, layer: layers, rule, split, seed = 1 } = options;
   const { status, signal } = watch;
-  makeFolder(out);
   const opened = await openScanFor(name, options, watch);
   const { subject, data, engine, dtype, labels } = opened;
   // What is asked for must be there before an hour of scanning.

@@ -12,6 +12,16 @@ export const fast: Recipe = {
   schedule: { kind: 'one-cycle', rise: 0.3, startDivisor: 25, endDivisor: 1e4 },
   optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: false },
   labelSmoothing: 0.1,
-  augmentation: { cropPadding: 4, flip: true, rotation: 0 },
+  augmentation: {
+    cropPadding: 4,
+    flip: true,
+    rotation: 0,
+    // A short training has no time for crops of a twelfth of the picture.
+    pictures: {
+      scale: { kind: 'area', least: 0.25, most: 1, aspect: 4 / 3 },
+      resize: 256,
+      interpolation: 'bilinear',
+    },
+  },
   lastBatch: 'drop',
 };
