@@ -5,6 +5,7 @@ import { UserError } from '../errors.ts';
 import { writeDrawing } from '../figures/svg.ts';
 import { writeNpy } from '../weights/npy.ts';
 import { type SignedPicture, signedPicture } from './colours.ts';
+import { interleave } from './interleave.ts';
 import { type Box, checkSeed, findLayer, type Layer } from './layer.ts';
 import { drawPanels, type Panel } from './panels.ts';
 import { createProjector, type Projection, type Rule } from './project.ts';
@@ -79,7 +80,7 @@ export async function writeDeconvolution(
   const shape = { ...size, order: preprocessing.order };
   const [min, max] = extremes(pixels);
   const drawn = signedPicture(pixels, shape);
-  const photo = interleaved(inputPicture(subject.images, preprocessing), channels, height * width);
+  const photo = interleave(inputPicture(subject.images, preprocessing), size);
   // Few pixels are better seen as squares.
   const smooth = Math.max(box.bottom - box.top, box.right - box.left) > cell / 4;
   const whole = box.top === 0 && box.left === 0 && box.bottom === height && box.right === width;
@@ -182,15 +183,6 @@ function extremes(values: Float32Array): [min: number, max: number] {
     max = Math.max(max, value);
   }
   return [min, max];
-}
-
-/** Planar bytes as interleaved RGB; of other numbers of channels than three, the first. */
-function interleaved(planar: Uint8Array, channels: number, plane: number): Uint8Array {
-  const rgb = new Uint8Array(3 * plane);
-  for (let at = 0; at < plane; at++) {
-    for (let c = 0; c < 3; c++) rgb[3 * at + c] = planar[(channels === 3 ? c * plane : 0) + at] as number;
-  }
-  return rgb;
 }
 
 function crop(rgb: Uint8Array, width: number, { top, left, bottom, right }: Box): Uint8Array {

@@ -7,6 +7,7 @@ import { circle, type Drawing, embed, line, rect, sharpness } from '../figures/s
 import { drawText, fitText, wrapText } from '../figures/text.ts';
 import { signedPicture } from './colours.ts';
 import { jumped, type LayerEvolution, type MapEvolution } from './evolution.ts';
+import { interleave } from './interleave.ts';
 import type { ProjectedEntry } from './top.ts';
 import { boxShape, type Canvas, short } from './top-figure.ts';
 
@@ -130,15 +131,8 @@ async function cellPictures(
   };
   return {
     projection: await place(signedPicture(pixels, boxShape(canvas, box)).rgb),
-    patch: await place(interleaved(patch, height * width)),
+    patch: await place(interleave(patch, { height, width })),
   };
-}
-
-function interleaved(patch: Uint8Array, count: number): Uint8Array {
-  const channels = patch.length / count;
-  return Uint8Array.from({ length: count * 3 }, (_, i) => {
-    return patch[(channels >= 3 ? i % 3 : 0) * count + Math.floor(i / 3)] as number;
-  });
 }
 
 /** One frame per stage, all of one size. */

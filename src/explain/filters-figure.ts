@@ -5,6 +5,7 @@ import { heading, margin } from '../figures/heading.ts';
 import { type Drawing, line, polyline, raster, rect } from '../figures/svg.ts';
 import { drawText, fitText, wrapText } from '../figures/text.ts';
 import type { FilterReport } from './filters-report.ts';
+import { drawSecond, type SecondLayer } from './filters-second.ts';
 import { highestFrequency } from './filters-spectrum.ts';
 import { short } from './top-figure.ts';
 
@@ -17,11 +18,12 @@ const chartHeight = 120;
 /** Few filters need not fill the width; px of the figure per weight. */
 const largestPixel = 14;
 
-/** Draws one or two reports beside each other; charts share their axes. */
+/** Draws one or two reports beside each other; charts share their axes. `seconds`: what their second layers see. */
 export async function drawFilters(
   reports: readonly FilterReport[],
   title: string,
   subtitle: string,
+  seconds: readonly (SecondLayer | undefined)[] = [],
 ): Promise<Drawing> {
   const column = reports.length === 1 ? wideColumn : pairColumn;
   const width = 2 * margin + reports.length * (column + gap) - gap;
@@ -44,7 +46,14 @@ export async function drawFilters(
     body += spectrum;
     bottom = Math.max(bottom, next + chartHeight + 40);
   }
-  return { width, height: bottom + margin, body };
+  const secondTop = bottom + 44;
+  for (const [i, second] of seconds.entries()) {
+    if (second === undefined) continue;
+    const drawn = drawSecond(second, margin + i * (column + gap), secondTop, column);
+    body += drawn.body;
+    bottom = Math.max(bottom, secondTop + drawn.height);
+  }
+  return { width, height: Math.ceil(bottom + margin), body };
 }
 
 async function mosaic(

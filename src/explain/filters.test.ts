@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { findNetwork, networks } from '../nets/index.ts';
 import { buildNetwork } from '../nets/network.ts';
 import { deadFilters, filterRms, firstLayer } from './filters.ts';
+import { secondLayer } from './filters-second.ts';
 import { energyBetween, filterSpectrum } from './filters-spectrum.ts';
+import { findLayer } from './layer.ts';
 
 describe('firstLayer', () => {
   it('is found in every network from the graph alone', () => {
@@ -19,6 +21,28 @@ describe('firstLayer', () => {
     const of = (name: string) => firstLayer(buildNetwork(findNetwork(name)));
     expect(of('alexnet')).toMatchObject({ height: 11, width: 11, stride: [4, 4] });
     expect(of('zfnet')).toMatchObject({ height: 7, width: 7, stride: [2, 2], count: 96 });
+  });
+});
+
+describe('secondLayer', () => {
+  it.each([
+    ['zfnet', 'relu2'],
+    ['alexnet', 'relu2'],
+    ['lenet', 'conv2'],
+    ['vgg16', 'features.3'],
+    ['googlenet', 'conv3'],
+    ['resnet18', 'layer1.0.bn1'],
+    ['resnet50', 'layer1.0.bn2'],
+  ])('of %s is %s', (name, expected) => {
+    expect(secondLayer(buildNetwork(findNetwork(name)))).toBe(expected);
+  });
+
+  it('is found in every network from the graph alone', () => {
+    for (const description of networks) {
+      const network = buildNetwork(description);
+      const layer = findLayer(network, secondLayer(network));
+      expect(layer.height * layer.width, description.name).toBeGreaterThan(1);
+    }
   });
 });
 

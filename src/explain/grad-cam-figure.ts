@@ -5,6 +5,7 @@ import { sequential } from '../figures/colour.ts';
 import type { Drawing } from '../figures/svg.ts';
 import { sequentialMap } from './colours.ts';
 import type { GradCam } from './grad-cam.ts';
+import { interleave } from './interleave.ts';
 import type { Layer } from './layer.ts';
 import { drawPanels, type Panel } from './panels.ts';
 import { short } from './top-figure.ts';
@@ -55,19 +56,6 @@ export async function drawGradCam(
     columns: 3,
     cell: 280,
     bar: { colour: sequential, labels: ['0', 'maximum'], name: 'each map on its own scale' },
-  });
-}
-
-/** Planar bytes as interleaved RGB. */
-export function interleave(
-  planar: Uint8Array,
-  { height, width }: { readonly height: number; readonly width: number },
-): Uint8Array {
-  const plane = height * width;
-  const channels = planar.length / plane;
-  return Uint8Array.from({ length: 3 * plane }, (_, i) => {
-    const channel = channels >= 3 ? i % 3 : 0;
-    return planar[channel * plane + Math.floor(i / 3)] as number;
   });
 }
 

@@ -33,14 +33,20 @@ function firstFeatures(network: Network): Layer {
   if (first === undefined) {
     throw new UserError(`${network.name} has no convolution. Name layers with --layers.`, { exitCode: 2 });
   }
-  let last: Node = first;
-  for (;;) {
+  const last = squashing(network, first).at(-1) ?? first;
+  return layerOf(network, last, first.path);
+}
+
+/** The nodes behind one that normalise and squash what it gives, up to where that is used more than once or otherwise. */
+export function squashing({ graph: { nodes } }: Network, first: Node): Node[] {
+  const found: Node[] = [];
+  for (let last = first; ; ) {
     const value: Value | undefined = last.outputs[0];
     const next = nodes.filter(({ inputs }) => value !== undefined && inputs.includes(value));
-    if (next.length !== 1 || !follows.test(next[0]?.op.name ?? '')) break;
+    if (next.length !== 1 || !follows.test(next[0]?.op.name ?? '')) return found;
     last = next[0] as Node;
+    found.push(last);
   }
-  return layerOf(network, last, first.path);
 }
 
 function lastFeatures(network: Network): Layer {

@@ -1,7 +1,7 @@
 // From an occlusion to its figures: the picture, what it is covered with, and the map's projection in it and in others.
 import { writeDrawing } from '../figures/svg.ts';
 import { signedPicture } from './colours.ts';
-import { interleave } from './grad-cam-figure.ts';
+import { interleave } from './interleave.ts';
 import { findLayer } from './layer.ts';
 import type { Occlusion } from './occlusion.ts';
 import { drawOcclusion, drawOverlay, type OcclusionFigure } from './occlusion-figure.ts';

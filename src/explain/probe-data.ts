@@ -1,17 +1,15 @@
-// Pictures with classes of their own for a network that may have been trained on others: a known data set, or a folder
-// of class folders. The classifier learns their classes, so they need not be the network's.
-import { basename, resolve } from 'node:path';
+// Pictures with classes of their own for a network that may have been trained on others: a known data set, or
+// pictures on disk. The classifier learns their classes, so they need not be the network's.
 import type { Dataset, Split } from '../data/dataset.ts';
-import { knownDataset, type OpenOptions, openDataset } from '../data/datasets.ts';
-import { isFolder } from '../data/homes.ts';
-import { classFolders, listImageFolder } from '../data/image-folder.ts';
+import { type OpenOptions, openDataset } from '../data/datasets.ts';
+import { openPictures } from '../data/pictures/open.ts';
 import { permutation } from '../data/random.ts';
-import { holdOut } from '../data/split.ts';
 import { UserError } from '../errors.ts';
-import { picturesOf, undividedTestShare } from '../evaluate/pictures.ts';
+import { inMemory, sourceOf } from '../evaluate/index-source.ts';
+import { picturesOf } from '../evaluate/pictures.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
-import { datasetSource, fileSource } from '../evaluate/sources.ts';
 import type { ProbePictures } from './probe.ts';
+import { dataChecksum } from './scan-key.ts';
 
 export interface ProbeData {
   readonly name: string;
@@ -35,6 +33,8 @@ interface Part {
   readonly labels: Int32Array;
   source(indices: Uint32Array): ProbePictures['source'];
   readonly indices: Uint32Array;
+  /** Where the pictures are in memory. */
+  readonly dataset: Dataset | undefined;
 }
 
 /** Opens both splits. Throws a UserError where there is no such data, or the network cannot take its pictures. */
@@ -60,27 +60,33 @@ export async function openProbeData(request: ProbeDataRequest): Promise<ProbeDat
   };
 }
 
-function picturesAt({ labels, source }: Part, indices: Uint32Array): ProbePictures {
+function picturesAt({ labels, source, dataset }: Part, indices: Uint32Array): ProbePictures {
+  const pictures = source(indices);
   return {
-    source: source(indices),
+    source: pictures,
+    checksum: () => dataChecksum(pictures, dataset),
     labels: Int32Array.from(indices, (index) => labels[index] as number),
   };
 }
 
 async function openPart({ data, open, preprocessing }: ProbeDataRequest, split: Split): Promise<Part> {
-  const path = resolve(data);
-  if (knownDataset(data) === undefined && isFolder(path) && classFolders(path, split) !== undefined) {
-    return openFolder(path, split);
-  }
-  const dataset = await openDataset(data, split, open);
-  checkChannels(dataset, preprocessing);
-  const { name, classes, labels } = dataset;
+  const { signal, onNote, onProgress } = open;
+  const index = await openPictures(data, split, {
+    signal,
+    onNote,
+    onProgress: (done) =>
+      onProgress?.({ activity: 'index', item: data, done, total: undefined, unit: 'pictures' }),
+  });
+  const set = index ?? (await openDataset(data, split, open));
+  if (inMemory(set)) checkChannels(set, preprocessing);
+  const { name, classes, labels } = set;
   return {
     name,
     classes,
     labels,
-    indices: picturesOf(dataset, split),
-    source: (indices) => datasetSource(dataset, indices),
+    indices: picturesOf(set, split),
+    source: (indices) => sourceOf(set, indices),
+    dataset: inMemory(set) ? set : undefined,
   };
 }
 
@@ -92,20 +98,6 @@ function checkChannels(dataset: Dataset, { channels }: Preprocessing): void {
       'Choose other data or another network.',
     { exitCode: 2 },
   );
-}
-
-function openFolder(path: string, split: Split): Part {
-  const { classes, files, undivided } = listImageFolder(path, split);
-  const labels = Int32Array.from(files, ({ label }) => label);
-  const divided = undivided ? holdOut(labels, undividedTestShare, 0) : undefined;
-  const all = Uint32Array.from(files, (_, index) => index);
-  return {
-    name: basename(path),
-    classes,
-    labels,
-    indices: divided?.[split === 'test' ? 'validation' : 'train'] ?? all,
-    source: (indices) => fileSource(Array.from(indices, (index) => files[index]?.path as string)),
-  };
 }
 
 /** So many pictures of each class, drawn with a seed, in the order of the data. */

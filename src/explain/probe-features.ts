@@ -6,9 +6,11 @@ import type { PictureSource } from '../evaluate/sources.ts';
 import { markOutput, type Value } from '../graph/graph.ts';
 import { adaptiveAveragePool, flatten } from '../graph/ops/index.ts';
 import type { Network } from '../nets/network.ts';
+import { type FeatureKey, type FeatureStore, openFeatureStore } from './feature-store.ts';
 import { defaultPoints, namedPoints, type ProbePoint } from './probe-layers.ts';
 import type { Subject } from './scan.ts';
 import { inputBatches } from './scan-input.ts';
+import { weightsChecksum } from './scan-key.ts';
 
 /** How a layer becomes a row. */
 export interface RowShape {
@@ -47,8 +49,14 @@ export interface FeaturesRequest {
   readonly engine: Engine;
   readonly dtype: ComputeType;
   readonly batch: number;
+  /** Where features are kept, and what tells the pictures apart from others (`dataChecksum`). */
+  readonly cache?: { readonly folder: string; readonly data: string } | undefined;
+  /** Batches between two writes of what is kept; default 16. */
+  readonly saveEvery?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Told of stored features that are not used. */
+  readonly onNote?: ((message: string) => void) | undefined;
 }
 
 /** The points of a network by their names; without names the default ones. */
@@ -56,39 +64,80 @@ export function pointsOf(network: Network, layers?: readonly string[]): ProbePoi
   return layers === undefined ? defaultPoints(network) : namedPoints(network, layers);
 }
 
-/** One array for each layer, pictures x features, made in one pass. */
+/** One array for each layer, pictures x features, made in one pass, or read where they were kept. */
 export async function frozenFeatures(request: FeaturesRequest): Promise<Float32Array[]> {
-  const { subject, source, limit, engine, dtype, signal, onProgress } = request;
-  const batch = Math.min(request.batch, source.length);
-  const network = subject.build(batch);
-  const rows = namedPoints(network, request.layers).map(({ value }, index) => {
-    const shape = rowShape(value, limit);
-    const small = shape.averaged ? adaptiveAveragePool(value, [shape.height, shape.width]) : value;
-    const name = `features ${index}`;
-    markOutput(name, small.shape.length === 2 ? small : flatten(small));
-    return { name, shape, values: new Float32Array(source.length * shape.features) };
-  });
-  const program = engine.compile(network.graph, { dtype });
+  const { subject, source, limit, engine, dtype, saveEvery = 16, signal, onProgress } = request;
+  const points = namedPoints(subject.build(1), request.layers);
+  const values = points.map(({ value }) => new Float32Array(source.length * rowShape(value, limit).features));
+  const stores = storesOf(request, points, values);
   try {
-    writeWeights(program, subject.tensors);
-    for await (const { first, count, images } of inputBatches(
-      source,
-      subject.preprocessing,
-      batch,
-      0,
-      signal,
-    )) {
-      const outputs = program.run({ images });
-      for (const { name, shape, values } of rows) {
-        const output = outputs[name] as Float32Array;
-        values.set(output.subarray(0, count * shape.features), first * shape.features);
+    const from = stores === undefined ? 0 : Math.min(...stores.map(({ done }) => done));
+    if (from === source.length) return values;
+    const batch = Math.min(request.batch, source.length - from);
+    const network = subject.build(batch);
+    const rows = namedPoints(network, request.layers).map(({ value }, index) => {
+      const shape = rowShape(value, limit);
+      const small = shape.averaged ? adaptiveAveragePool(value, [shape.height, shape.width]) : value;
+      const name = `features ${index}`;
+      markOutput(name, small.shape.length === 2 ? small : flatten(small));
+      return { name, shape, values: values[index] as Float32Array, store: stores?.[index] };
+    });
+    const program = engine.compile(network.graph, { dtype });
+    let batches = 0;
+    const save = (): void => {
+      for (const store of stores ?? []) store.save();
+    };
+    try {
+      writeWeights(program, subject.tensors);
+      for await (const part of inputBatches(source, subject.preprocessing, batch, from, signal)) {
+        const { first, count, images } = part;
+        const outputs = program.run({ images });
+        for (const { name, shape, values: own, store } of rows) {
+          const output = (outputs[name] as Float32Array).subarray(0, count * shape.features);
+          own.set(output, first * shape.features);
+          store?.add(output, first);
+        }
+        onProgress?.(first + count, source.length);
+        if (++batches % saveEvery === 0) save();
       }
-      onProgress?.(first + count, source.length);
+      save();
+    } catch (error) {
+      // What was asked to stop keeps what it has; after a failure the last stored state is the one to trust.
+      if (signal?.aborted) save();
+      throw error;
+    } finally {
+      program.dispose();
     }
+    return values;
   } finally {
-    program.dispose();
+    for (const store of stores ?? []) store.close();
   }
-  return rows.map(({ values }) => values);
+}
+
+/** The stores of the layers, with `values` filled as far as they go; nothing where nothing is kept. */
+function storesOf(
+  { subject, cache, limit, dtype, onNote }: FeaturesRequest,
+  points: readonly ProbePoint[],
+  values: readonly Float32Array[],
+): FeatureStore[] | undefined {
+  if (cache === undefined) return undefined;
+  const { name, form, options } = subject.build(1);
+  const weights = weightsChecksum(subject.tensors);
+  return points.map(({ layer, value }, i) => {
+    const { channels, height, width } = rowShape(value, limit);
+    const key: FeatureKey = {
+      network: name,
+      form,
+      options,
+      weights,
+      data: cache.data,
+      preprocessing: subject.preprocessing,
+      dtype,
+      layer,
+      row: [channels, height, width],
+    };
+    return openFeatureStore(cache.folder, key, values[i] as Float32Array, onNote);
+  });
 }
 
 /**

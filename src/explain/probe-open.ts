@@ -29,6 +29,7 @@ export interface MakeProbeRequest
       | 'seed'
       | 'signal'
       | 'onProgress'
+      | 'cache'
     > {
   readonly network: string;
   readonly form?: Form | undefined;

@@ -12,6 +12,8 @@ export interface ProbePictures {
   readonly source: PictureSource;
   /** The class of each picture. */
   readonly labels: Int32Array;
+  /** What tells the pictures apart from others; needed where features are kept. */
+  readonly checksum?: (() => string) | undefined;
 }
 
 export interface ProbeRequest {
@@ -39,8 +41,12 @@ export interface ProbeRequest {
   /** Bytes that features may take; default 1 GiB. */
   readonly memory?: number | undefined;
   readonly seed?: number | undefined;
+  /** Folder for features, from which a stopped or repeated probe goes on; without it nothing is kept. */
+  readonly cache?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
+  /** Told of stored features that are not used. */
+  readonly onNote?: ((message: string) => void) | undefined;
 }
 
 export interface LayerProbe {
@@ -88,10 +94,12 @@ export async function probe(request: ProbeRequest): Promise<LayerProbe[]> {
       signal,
     };
     const names = share.layers.join(', ');
-    const features = async ({ source }: ProbePictures, what: string) =>
+    const features = async ({ source, checksum }: ProbePictures, what: string) =>
       frozenFeatures({
         ...share,
         source,
+        cache: cacheOf(request, checksum),
+        onNote: request.onNote,
         onProgress: (done, total) => onProgress?.(`${what} pictures through ${names}`, done, total),
       });
     const trainRows = await features(train, 'training');
@@ -119,6 +127,13 @@ export async function probe(request: ProbeRequest): Promise<LayerProbe[]> {
     }
   }
   return found;
+}
+
+/** Where the features of a set of pictures are kept. */
+function cacheOf({ cache }: ProbeRequest, checksum: (() => string) | undefined) {
+  if (cache === undefined) return undefined;
+  if (checksum === undefined) throw new Error('Features can be kept of pictures with a checksum only.');
+  return { folder: cache, data: checksum() };
 }
 
 type Numbers = { -readonly [K in keyof typeof probeDefaults]?: number };

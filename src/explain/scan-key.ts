@@ -48,7 +48,10 @@ export function dataChecksum(source: PictureSource, dataset?: Dataset): string {
       hash.update(`${name}\0`);
       continue;
     }
-    const stat = statSync(name, { throwIfNoEntry: false });
+    // A member of an archive is as old as the archive: `FILE:member`.
+    const stat =
+      statSync(name, { throwIfNoEntry: false }) ??
+      statSync(name.slice(0, name.lastIndexOf(':')), { throwIfNoEntry: false });
     // The folder that a data set lies in may be another one tomorrow.
     const place = join(basename(dirname(name)), basename(name));
     hash.update(JSON.stringify([place, stat?.size, stat?.mtimeMs]));
@@ -57,7 +60,7 @@ export function dataChecksum(source: PictureSource, dataset?: Dataset): string {
 }
 
 /** The key as text that is the same for equal keys. */
-export function keyText(key: ScanKey): string {
+export function keyText(key: object): string {
   return JSON.stringify(sorted(key));
 }
 
@@ -71,7 +74,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** A file name for a key: readable at its start, unmistakable at its end. */
-export function keyFileName(key: ScanKey): string {
+export function keyFileName(key: Pick<ScanKey, 'network' | 'layer'>): string {
   const digest = createHash('sha256').update(keyText(key)).digest('hex').slice(0, 16);
   return `${key.network}-${key.layer.replace(/[^\w.-]/g, '_')}-${digest}.json`;
 }

@@ -7,7 +7,7 @@ import { type ChosenEngine, type EngineRequest, resolveEngine } from '../evaluat
 import { type Model, type ModelRequest, openModel } from '../evaluate/model.ts';
 import { type PrepareRequest, prepareMember, preprocessingFor } from '../evaluate/prepare.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
-import { openTestData, type TestData } from '../evaluate/test-data.ts';
+import { openTestData, requestOfRun, type TestData } from '../evaluate/test-data.ts';
 import { modelSubject, type Subject } from './scan.ts';
 import { dataChecksum } from './scan-key.ts';
 
@@ -36,14 +36,19 @@ export interface OpenedScan extends ChosenEngine {
 export async function openScan(request: OpenScanRequest): Promise<OpenedScan> {
   const { split = 'test', signal } = request;
   const model = openModel(request);
-  const name = request.data ?? model.info?.dataset;
+  const name = request.data ?? requestOfRun(request.weights) ?? model.info?.dataset;
   if (name === undefined) {
     throw new UserError('No pictures to go through. Name a data set or a folder with --data.', {
       exitCode: 2,
     });
   }
   for (const note of model.notes) request.onNote?.(note);
-  const open: OpenOptions = { labels: request.labels, signal, onProgress: request.onData };
+  const open: OpenOptions = {
+    labels: request.labels,
+    signal,
+    onNote: request.onNote,
+    onProgress: request.onData,
+  };
   const data = await openTestData(name, split, model, open);
   const base = await preprocessingFor(model, data, { request: name, open, prepare: request });
   const { preprocessing } = prepareMember(model, base, data.classes.length, request);

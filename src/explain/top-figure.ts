@@ -7,7 +7,9 @@ import { heading, margin } from '../figures/heading.ts';
 import { type Drawing, embed, rect, sharpness } from '../figures/svg.ts';
 import { drawText, fitText } from '../figures/text.ts';
 import { type PictureShape, signedPicture } from './colours.ts';
+import { interleave } from './interleave.ts';
 import type { Box } from './layer.ts';
+import { sizeOf } from './stack.ts';
 import type { ProjectedEntry, ProjectedUnit } from './top.ts';
 import { tightWindows } from './top-window.ts';
 
@@ -71,7 +73,7 @@ export async function drawTopBlock(
   const cells = entries.map(({ box, pixels, patch }) => ({
     box,
     projection: signedPicture(pixels, boxShape(canvas, box)).rgb,
-    patch: interleaved(patch, (box.bottom - box.top) * (box.right - box.left)),
+    patch: interleave(patch, sizeOf(box)),
   }));
   const windows = context.window === 'energy' ? tightWindows(entries) : entries.map(({ box }) => box);
   const reach = Math.max(1, ...windows.map((box) => Math.max(box.bottom - box.top, box.right - box.left)));
@@ -85,14 +87,6 @@ export async function drawTopBlock(
     place,
   );
   return { unit, side, projections, patches, lines: describeUnit(unit, active, entries, context) };
-}
-
-function interleaved(patch: Uint8Array, count: number): Uint8Array {
-  const channels = patch.length / count;
-  return Uint8Array.from({ length: count * 3 }, (_, i) => {
-    const channel = channels >= 3 ? i % 3 : 0;
-    return patch[channel * count + Math.floor(i / 3)] as number;
-  });
 }
 
 interface Cell {

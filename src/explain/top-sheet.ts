@@ -109,6 +109,23 @@ export async function writeTopSheet(request: TopSheetRequest): Promise<TopRecord
   return record;
 }
 
+/** What there is to say of a unit's strongest activations. */
+export function recordEntries(
+  { entries }: Pick<ProjectedUnit, 'entries'>,
+  canvas: Canvas,
+  labels?: readonly string[],
+): TopEntryRecord[] {
+  return entries.map(({ picture, name, value, position, box, pixels }) => ({
+    picture: name,
+    index: picture,
+    class: labels?.[picture] ?? null,
+    activation: value,
+    position,
+    box,
+    scale: signedPicture(pixels, boxShape(canvas, box)).scale,
+  }));
+}
+
 function recordUnit(
   { unit, active, entries }: ProjectedUnit,
   canvas: Canvas,
@@ -117,15 +134,7 @@ function recordUnit(
   labels: readonly string[] | undefined,
 ): TopRecord['maps'][number] {
   const name = `map-${String(unit).padStart(4, '0')}`;
-  const top = entries.map(({ picture, name: file, value, position, box, pixels }) => ({
-    picture: file,
-    index: picture,
-    class: labels?.[picture] ?? null,
-    activation: value,
-    position,
-    box,
-    scale: signedPicture(pixels, boxShape(canvas, box)).scale,
-  }));
+  const top = recordEntries({ entries }, canvas, labels);
   if (entries.length === 0) return { unit, active, top, projections: null, patches: null };
   const [projections, patches] = [
     join(folder, stem, `${name}.npy`),

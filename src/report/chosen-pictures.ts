@@ -9,6 +9,8 @@ export interface Chosen {
   readonly indices: readonly number[];
   readonly names: readonly string[];
   readonly labels: readonly (string | null)[];
+  /** The class that is right, where the data set says it. */
+  readonly truths: readonly (number | undefined)[];
 }
 
 const usualPictures = 3;
@@ -27,6 +29,7 @@ export function chosenPictures(
     indices,
     names: indices.map((index) => source.name(index)),
     labels: indices.map((index) => labels[index]?.split(',')[0] ?? null),
+    truths: indices.map((index) => data.labels[index]),
   });
   if (wanted === undefined) {
     const count = Math.min(usualPictures, source.length);
@@ -48,5 +51,11 @@ export function chosenPictures(
     );
   }
   const indices = wanted.map((_, i) => i);
-  return { source: fileSource(wanted), indices, names: wanted, labels: wanted.map(() => null) };
+  return {
+    source: fileSource(wanted),
+    indices,
+    names: wanted,
+    labels: wanted.map(() => null),
+    truths: wanted.map(() => undefined),
+  };
 }

@@ -1,7 +1,9 @@
 // The first-layer filters as one sheet on a shared scale and one with a scale for each filter.
 
 import { reportFilters } from '../explain/filters-report.ts';
+import type { Spectrum } from '../explain/filters-spectrum.ts';
 import type { Subject } from '../explain/scan.ts';
+import { sequential } from '../figures/colour.ts';
 import { dataAddress, type Site } from './site.ts';
 
 export interface FilterSheet {
@@ -22,6 +24,13 @@ export interface FilterSheet {
   readonly range: readonly [min: number, max: number];
   readonly rms: readonly number[];
   readonly dead: readonly number[];
+  /** Energy by radius, cycles per px, and the mean spectrum as a picture, frequency 0 in the middle. */
+  readonly spectrum: {
+    readonly edges: readonly number[];
+    readonly shares: readonly number[];
+    readonly picture: string;
+    readonly npy: string;
+  };
   readonly bands: { readonly low: number; readonly middle: number; readonly high: number };
   readonly npy: string;
 }
@@ -55,10 +64,25 @@ export async function putFilters(site: Site, { build, tensors, preprocessing }: 
     rms: Array.from(rms, (value) => Number(value.toPrecision(4))),
     dead,
     bands,
+    spectrum: await spectrumOf(site, shared.spectrum),
     npy: site.array('filters', [count, channels, height, width], weights),
   };
   site.put('filters', sheet);
   return true;
+}
+
+async function spectrumOf(site: Site, { side, power, shares, edges }: Spectrum) {
+  const strongest = power.reduce((most, value) => Math.max(most, value), 1e-300);
+  const bytes = new Uint8Array(3 * side * side);
+  for (const [i, value] of power.entries()) bytes.set(sequential(Math.sqrt(value / strongest)), 3 * i);
+  const short = (values: Float64Array): number[] =>
+    Array.from(values, (value) => Number(value.toPrecision(4)));
+  return {
+    edges: short(edges),
+    shares: short(shares),
+    picture: await dataAddress({ bytes, height: side, width: side }),
+    npy: site.array('filters-spectrum', [side, side], Float32Array.from(power)),
+  };
 }
 
 /** Filters in rows with a see-through line between them. */

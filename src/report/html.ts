@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Diagram } from '../diagram/diagram.ts';
 import { diagramHtml, escapeHtml } from '../diagram/page.ts';
 import { diagramStyle, themeStyle } from '../diagram/page-style.ts';
+import type { Experiment } from './experiments.ts';
 import type { PictureSummary } from './picture-views.ts';
 import { reportMark, type Site } from './site.ts';
 import type { LayerFacts, LayerSummary } from './unit-data.ts';
@@ -14,6 +15,7 @@ export interface PageContent {
   readonly layers: readonly LayerSummary[];
   readonly every: readonly LayerFacts[];
   readonly views: readonly PictureSummary[];
+  readonly experiments: readonly Experiment[];
   readonly filters: boolean;
   readonly weights: string;
   readonly data: string;
@@ -21,7 +23,10 @@ export interface PageContent {
   readonly pictures: number;
 }
 
-const scripts = ['store', 'elements', 'panel', 'layers', 'pictures', 'filters', 'main'];
+const scripts = [
+  ...['store', 'elements', 'drawing', 'panel', 'layers', 'pictures', 'filters'],
+  ...['evolution', 'invariance', 'correspondence', 'health', 'probe', 'main'],
+];
 /** As wide as the pictures of the first page, px. */
 const thumbnailPx = 190;
 const policy =
@@ -30,12 +35,13 @@ const policy =
 /** Writes `index.html` with its style and scripts. */
 export function writePage(site: Site, content: PageContent): void {
   const own = (name: string): string => readFileSync(new URL(`page/${name}`, import.meta.url), 'utf8');
-  site.text('report.css', `${themeStyle}${diagramStyle}${own('report.css')}`);
+  site.text('report.css', `${themeStyle}${diagramStyle}${own('report.css')}${own('experiments.css')}`);
   for (const name of scripts) site.text(`page/${name}.js`, own(`${name}.js`));
   site.text('index.html', pageHtml(content));
 }
 
-function pageHtml({ diagram, layers, every, views, filters, weights, data, pictures }: PageContent): string {
+function pageHtml(content: PageContent): string {
+  const { diagram, layers, every, views, experiments, filters, weights, data, pictures } = content;
   const title = `Inside ${diagram.title}`;
   const count = pictures.toLocaleString('en-US');
   return `<!doctype html>
@@ -74,10 +80,13 @@ ${views.map(pictureItem).join('\n')}
 </ul></section>`
 }
 </div>
+<section aria-labelledby="experiments-title" class="experiments"><h2 id="experiments-title">Experiments</h2><ul>
+${experiments.map(experimentItem).join('\n')}
+</ul></section>
 ${filters ? '<div id="filters"></div>' : ''}
 <div id="diagram" class="diagram" hidden>${diagramHtml(diagram.content)}</div>
 </main>
-<footer><p><kbd>←</kbd> <kbd>→</kbd> the next projected map or picture, with <kbd>Shift</kbd> the next map of all; <kbd>Shift</kbd> <kbd>↑</kbd> <kbd>↓</kbd> the layer before or after; <kbd>S</kbd> scale, <kbd>D</kbd> light or dark, <kbd>H</kbd> back to the start.</p></footer>
+<footer><p><kbd>←</kbd> <kbd>→</kbd> the next projected map, picture, experiment or moment, with <kbd>Shift</kbd> the next map of all; <kbd>Shift</kbd> <kbd>↑</kbd> <kbd>↓</kbd> the layer before or after; <kbd>S</kbd> scale, <kbd>D</kbd> light or dark, <kbd>H</kbd> back to the start.</p></footer>
 ${scripts.map((name) => `<script src="page/${name}.js"></script>`).join('\n')}
 <script src="data/site.js"></script>
 </body>
@@ -117,4 +126,8 @@ function pictureItem(
   const said = `${answer}, ${Math.round(100 * probability)} %`;
   const about = label === null ? '' : `<small>labelled ${escapeHtml(label)}</small>`;
   return `<li><a href="#pictures/${index}"><img${side < thumbnailPx / 2 ? ' class="pixels"' : ''} src="${thumbnail}" alt="${escapeHtml(name)}"><b>${escapeHtml(said)}</b>${about}<small>${escapeHtml(name)}</small></a></li>`;
+}
+
+function experimentItem({ address, title, about, source }: Experiment): string {
+  return `<li><a href="#${escapeHtml(address)}"><b>${escapeHtml(title)}</b></a><span>${escapeHtml(about)}</span><small>${escapeHtml(source)}</small></li>`;
 }

@@ -1,6 +1,6 @@
 // Scanned layers and their strongest pictures on the way into the site.
 import { basename } from 'node:path';
-import { interleave } from '../explain/grad-cam-figure.ts';
+import { interleave } from '../explain/interleave.ts';
 import type { Rule } from '../explain/project.ts';
 import type { LayerScan } from '../explain/scan.ts';
 import { inputPicture, inputSize, inputsOf } from '../explain/scan-input.ts';

@@ -6,15 +6,15 @@ import { type ActivationMap, activationMaps, rangeOf, strongestMaps } from '../e
 import { divergingMap, sequentialMap, signedPicture } from '../explain/colours.ts';
 import { correlation } from '../explain/compare-rules.ts';
 import { createGradCam, type GradCam, lastSpatialLayer } from '../explain/grad-cam.ts';
-import { interleave } from '../explain/grad-cam-figure.ts';
+import { interleave } from '../explain/interleave.ts';
 import { findLayer, type Layer } from '../explain/layer.ts';
-import { defaultSquare, occlude } from '../explain/occlusion.ts';
-import { overlaid, signedWorth } from '../explain/occlusion-pictures.ts';
 import { createProjector, type Projection, type Projector, type Rule, rules } from '../explain/project.ts';
 import type { Subject } from '../explain/scan.ts';
 import { inputPicture, inputSize } from '../explain/scan-input.ts';
+import { fileNameOf } from '../explain/top-sheet.ts';
+import { occlusionOf } from './occlusion-view.ts';
 import { dataAddress, type Site } from './site.ts';
-import { fileNameOf, rangeOf as rangeOfValues } from './unit-data.ts';
+import { rangeOf as rangeOfValues } from './unit-data.ts';
 
 export interface PictureViewsRequest {
   readonly site: Site;
@@ -102,7 +102,7 @@ export async function putPictureViews(request: PictureViewsRequest): Promise<Pic
       },
       rules: layerViews.flatMap((view) => view[i]?.rules ?? []),
       activations: layerViews.flatMap((view) => view[i]?.activations ?? []),
-      occlusion: await occlusionOf(request, image, photo, file, i),
+      occlusion: await occlusionOf(request, pictures, i, photo, file),
     });
     summaries.push({
       name: basename(names[i] as string),
@@ -117,13 +117,14 @@ export async function putPictureViews(request: PictureViewsRequest): Promise<Pic
   return summaries;
 }
 
-function shapeOf({ subject }: PictureViewsRequest) {
+/** Of the network's input. */
+export function shapeOf({ subject }: PictureViewsRequest) {
   const [channels, height, width] = inputSize(subject.preprocessing);
   return { channels, height, width };
 }
 
 /** Numbers as short as a colour and a caption need. */
-function rounded(values: ArrayLike<number>): number[] {
+export function rounded(values: ArrayLike<number>): number[] {
   return Array.from(values, (value) => Number(value.toPrecision(5)));
 }
 
@@ -271,62 +272,4 @@ async function drawMaps(maps: readonly ActivationMap[], size: { height: number; 
     });
   }
   return drawn;
-}
-
-async function occlusionOf(
-  request: PictureViewsRequest,
-  image: Float32Array,
-  photo: { rgb: Uint8Array; height: number; width: number },
-  file: string,
-  index: number,
-) {
-  const { subject, engine, dtype, occlusionPlaces, layers, classes, site, signal, onStatus, names } = request;
-  if (occlusionPlaces === 0) return null;
-  const network = subject.build(1);
-  const layer = layers.findLast((path) => findLayer(network, path).height > 1) ?? lastSpatialLayer(network);
-  const { size } = defaultSquare(photo);
-  const stride = Math.max(
-    1,
-    Math.round((Math.min(photo.height, photo.width) - size) / (occlusionPlaces - 1)),
-  );
-  const { preprocessing, tensors, build } = subject;
-  const occlusion = await occlude({
-    build,
-    tensors,
-    engine,
-    dtype,
-    preprocessing,
-    image,
-    size,
-    stride,
-    layer,
-    signal,
-    onProgress: (done, total) =>
-      onStatus?.(`${basename(names[index] as string)}: ${done} of ${total} squares`),
-  });
-  const { grid, probability, activity, classes: answers, whole } = occlusion;
-  const worth = signedWorth(occlusion, photo);
-  const over = overlaid(photo, worth);
-  const shape = [grid.rows, grid.columns];
-  const nameOf = (each: number): string => (classes[each] ?? `class ${each}`).split(',')[0] as string;
-  const arrays = { probability, activity, class: answers };
-  return {
-    ...grid,
-    layer,
-    unit: occlusion.unit,
-    class: nameOf(occlusion.class),
-    whole: { probability: whole.probabilities[occlusion.class], activity: whole.activity },
-    probability: rounded(probability),
-    activity: rounded(activity),
-    answers: Array.from(answers),
-    names: Object.fromEntries([...new Set(answers)].map((each) => [each, nameOf(each)])),
-    overlay: await dataAddress({ bytes: over.rgb, height: over.height, width: over.width }, { exact: false }),
-    sentence: worth.sentence,
-    npy: Object.fromEntries(
-      Object.entries(arrays).map(([name, values]) => [
-        name,
-        site.array(`${file}-occlusion-${name}`, shape, values),
-      ]),
-    ),
-  };
 }

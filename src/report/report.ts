@@ -12,6 +12,7 @@ import { chooseUnits } from '../explain/top.ts';
 import { hex, sequential, seriesColour } from '../figures/colour.ts';
 import { version } from '../version.ts';
 import { chosenPictures } from './chosen-pictures.ts';
+import { type ExperimentOptions, openExperiments, putExperiments } from './experiments.ts';
 import { putFilters } from './filter-data.ts';
 import { writePage } from './html.ts';
 import { putPictures, putProjectedLayer } from './layer-views.ts';
@@ -22,7 +23,7 @@ import { storedScans } from './stored-scans.ts';
 import { everyLayer, type LayerSummary, putLayer } from './unit-data.ts';
 import { panelWords } from './words.ts';
 
-export interface ReportRequest extends OpenScanRequest {
+export interface ReportRequest extends OpenScanRequest, ExperimentOptions {
   readonly out: string;
   /** Default: the last layer at each size of the maps. */
   readonly layers?: readonly string[] | undefined;
@@ -49,6 +50,8 @@ export interface ReportResult {
   readonly data: string;
   readonly layers: readonly Pick<LayerSummary, 'path' | 'units' | 'pictures' | 'projected'>[];
   readonly pictures: readonly string[];
+  /** Addresses of the experiments' pages, behind the `#`. */
+  readonly experiments: readonly string[];
 }
 
 /** Makes a report. Throws a UserError: what is missing, or does not fit; or the signal's reason. */
@@ -61,6 +64,7 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
   const paths = request.layers ?? stageLayers(network);
   for (const path of paths) findLayer(network, path);
   const chosen = chosenPictures(request.pictures, opened);
+  const experimenting = await openExperiments(request, request.weights, opened, request.onNote);
   const scanning = { subject, source: data.source, data: checksum, engine, dtype, signal };
   const scans = await scanLayers({
     ...scanning,
@@ -91,17 +95,30 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
     for (const scan of others) layers.push(putLayer(site, subject, scan, new Map()));
     layers.sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path));
     await putPictures(site, opened, [...scans, ...others], onStatus);
+    const images = await inputsOf(chosen.source, subject.preprocessing, chosen.indices);
     const views = await putPictureViews({
       site,
       subject,
       engine,
       dtype: 'f32',
-      images: await inputsOf(chosen.source, subject.preprocessing, chosen.indices),
+      images,
       names: chosen.names,
       labels: chosen.labels,
       classes: data.classes,
       layers: paths,
       occlusionPlaces,
+      signal,
+      onStatus,
+    });
+    const experiments = await putExperiments({
+      ...experimenting,
+      site,
+      opened,
+      scans: [...scans, ...others].sort((a, b) => order.indexOf(a.layer) - order.indexOf(b.layer)),
+      chosen,
+      images,
+      dtype: 'f32',
+      seed,
       signal,
       onStatus,
     });
@@ -120,6 +137,7 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
       version,
       layers,
       views,
+      experiments,
       filters,
       words: panelWords,
       colours: coloursForPage(),
@@ -130,6 +148,7 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
       layers,
       every: everyLayer(network),
       views,
+      experiments,
       filters,
       weights,
       data: data.name,
@@ -143,6 +162,7 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
       data: data.name,
       layers: layers.map(({ path, units, pictures, projected }) => ({ path, units, pictures, projected })),
       pictures: views.map(({ name }: PictureSummary) => name),
+      experiments: experiments.map(({ address }) => address),
     };
   } catch (error) {
     site.discard();

@@ -1,8 +1,16 @@
 // The files of a report while it is being made. Pages that are opened from a folder may not fetch, so data that the
 // page shows are scripts that hand themselves over (`laurel.put(name, value)`), and data to take away are .npy files.
 // All of it is written into a folder beside the report's place and renamed when it is whole.
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../errors.ts';
 import { makeFolder, reason } from '../files.ts';
@@ -17,6 +25,8 @@ export interface Site {
   /** Writes an array and gives its address from the page. */
   array(name: string, shape: readonly number[], data: Float32Array): string;
   text(name: string, content: string): void;
+  /** Takes a file over under `name` with its own ending, and gives its address from the page. */
+  file(from: string, name: string): string;
   /** Puts the site in its place. */
   finish(): void;
   /** Takes everything away that was not finished. */
@@ -53,6 +63,12 @@ export function openSite(out: string): Site {
     array(name, shape, data) {
       const path = `data/${name}.npy`;
       writeNpy(join(folder, path), shape, data);
+      return path;
+    },
+    file(from, name) {
+      const path = `data/${name}${extname(from)}`;
+      makeFolder(dirname(join(folder, path)));
+      writing(from, () => copyFileSync(from, join(folder, path)));
       return path;
     },
     finish() {

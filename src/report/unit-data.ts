@@ -3,12 +3,13 @@
 // figure 2 for the overview.
 import sharp from 'sharp';
 import { type SignedPicture, signedPicture } from '../explain/colours.ts';
-import { interleave } from '../explain/grad-cam-figure.ts';
+import { interleave } from '../explain/interleave.ts';
 import { type Box, findLayer, type Layer, layerPaths, receptiveBox } from '../explain/layer.ts';
 import type { LayerScan, Subject } from '../explain/scan.ts';
 import { sizeOf, stack } from '../explain/stack.ts';
 import type { ProjectedEntry, ProjectedUnit } from '../explain/top.ts';
 import { topEntries } from '../explain/top-list.ts';
+import { fileNameOf } from '../explain/top-sheet.ts';
 import { tightWindows } from '../explain/top-window.ts';
 import type { Network } from '../nets/network.ts';
 import { dataAddress, type Site } from './site.ts';
@@ -22,11 +23,6 @@ export interface EntryRecord {
   readonly value: number;
   readonly position: readonly [row: number, column: number];
   readonly box: BoxList;
-}
-
-/** A layer's path as part of a file name. */
-export function fileNameOf(path: string): string {
-  return path.replace(/[^\w.-]/g, '_');
 }
 
 const list = ({ top, left, bottom, right }: Box): BoxList => [top, left, bottom, right];

@@ -90,10 +90,69 @@ export const panelWords = {
   },
   occlusion: {
     title: 'Occlusion',
-    shows: 'A grey square slides over the picture; each map has one value per place of the square.',
+    shows:
+      'A grey square slides over the picture; each map has one value per place of the square. Below, what the watched map answers to.',
     read: 'Where the probability falls, the covered part mattered; in the overlay vermilion speaks for the class and blue against it.',
     look: 'Whether the probability and the activity of the strongest map fall on the object, and what the picture becomes without it.',
-    source: `${zeilerFergus}, figure 7 (b, d, e)`,
+    source: `${zeilerFergus}, figure 7 (b to e)`,
+  },
+  evolution: {
+    title: 'Moment by moment',
+    shows:
+      'For each map the strongest activation over the training set, carried down to the pixels, at several moments of a training.',
+    read: 'From left to right the training goes on; under each projection the part of the picture that caused it, and a dot where another picture took the lead.',
+    look: 'Lower layers settle within a few epochs and upper ones late; a sudden jump is another picture, not another filter.',
+    source: `${zeilerFergus}, figure 4`,
+  },
+  animation: {
+    title: 'In motion',
+    shows: 'The same maps beside each other at one moment of the training.',
+    read: 'Choose a moment or play them all; on the left the projection, on the right the part of the picture.',
+    look: 'Where noise turns into form, and whether a map keeps what it has found.',
+    source: `${zeilerFergus}, figure 4`,
+  },
+  translation: {
+    title: 'Vertical translation',
+    shows: 'How far features go, and what the class loses, when pictures move up and down.',
+    read: 'A line for each picture in the colour beside its strip; the dotted line is the picture as it is, where the distance is 0.',
+    look: 'A cliff beside the dotted line in the first layer, and a gentle slope in the last.',
+    source: `${zeilerFergus}, figure 5 (a)`,
+  },
+  scale: {
+    title: 'Scale',
+    shows: 'How far features go, and what the class loses, when pictures are enlarged about their centre.',
+    read: 'A line for each picture in the colour beside its strip; at 1 the picture is as it is, where the distance is 0.',
+    look: 'Whether the last layer follows in proportion, and how much of the object may leave the picture before the class goes.',
+    source: `${zeilerFergus}, figure 5 (b)`,
+  },
+  rotation: {
+    title: 'Rotation',
+    shows: 'How far features go, and what the class loses, when pictures are turned about their centre.',
+    read: 'A line for each picture in the colour beside its strip; at 0 and 360 degrees the picture is as it is.',
+    look: 'Dips where a turned object looks like itself; otherwise rotation is not forgiven.',
+    source: `${zeilerFergus}, figure 5 (c)`,
+  },
+  correspondence: {
+    title: 'Correspondence',
+    shows:
+      'The same part is covered in several pictures: the share of features whose change has another sign, mean over pairs of pictures.',
+    read: 'A dot is the mean, the thin line the deviation over pairs, the thick one the standard error; grey, dashed, are boxes at random places.',
+    look: 'Parts to the left of the dashed line: there the layer answers alike in all pictures, so it knows of the part.',
+    source: `${zeilerFergus}, table 1`,
+  },
+  health: {
+    title: 'Dead maps',
+    shows: 'For each scanned layer how many pictures wake its maps.',
+    read: 'A strip is the layer’s maps from the sleepiest to those that every picture wakes; the darker, the more pictures.',
+    look: 'Maps that never wake: they cost time and see nothing; in a first layer they speak for bad filters or a step too large.',
+    source: `${zeilerFergus}, figure 6 and section 4.1`,
+  },
+  probe: {
+    title: 'What layers are good for',
+    shows: 'The error of a linear classifier that is trained on the frozen features of each layer.',
+    read: 'A bar is the top-1 error on the test pictures, the mark in it that on the training pictures; shorter is better.',
+    look: 'Errors that fall from layer to layer; on data of another kind the best layer is often not the last.',
+    source: `${zeilerFergus}, table 7`,
   },
 } as const satisfies Record<string, PanelWords>;
 

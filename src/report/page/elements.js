@@ -27,11 +27,17 @@ Object.assign(globalThis.laurel, {
   },
 
   /** The same with a frame around a box (top, left, bottom, right) of the picture. */
-  framed(image, [top, left, bottom, right], side, label) {
+  framed(image, box, side, label) {
     const { naturalWidth: width, naturalHeight: height } = image;
+    const whole = laurel.part(image, [0, 0, height, width], side, label);
+    return laurel.h('div', { className: 'framed' }, whole, laurel.frame(image, box, side));
+  },
+
+  /** A frame around a box of a picture that fits into a square of `side` px. */
+  frame({ naturalWidth: width, naturalHeight: height }, [top, left, bottom, right], side, kind = '') {
     const scale = side / Math.max(width, height);
-    const frame = laurel.h('i', {
-      className: 'frame',
+    return laurel.h('i', {
+      className: `frame ${kind}`.trim(),
       style: {
         top: `${top * scale}px`,
         left: `${left * scale}px`,
@@ -39,8 +45,6 @@ Object.assign(globalThis.laurel, {
         width: `${(right - left) * scale}px`,
       },
     });
-    const whole = laurel.part(image, [0, 0, height, width], side, label);
-    return laurel.h('div', { className: 'framed' }, whole, frame);
   },
 
   /** An empty canvas of so many pixels, shown as large as fits into a square of `side` px. */

@@ -19,6 +19,9 @@
   function place() {
     const picture = /^#pictures\/(\d+)$/.exec(location.hash);
     if (picture) return { kind: 'picture', index: Number(picture[1]) };
+    const experiment = laurel.site.experiments.find(({ address }) => location.hash === `#${address}`);
+    if (experiment) return { kind: 'experiment', experiment };
+    if (/^#[a-z]/.test(location.hash)) return { kind: 'nowhere' };
     const [, path = '', unit] = location.hash.split('/');
     if (path === '') return { kind: 'home' };
     const layer = laurel.site.layers.find((each) => each.path === decodeURIComponent(path));
@@ -29,6 +32,7 @@
     const mine = ++turn;
     const at = place();
     laurel.onScale = undefined;
+    laurel.onStep = undefined;
     let content;
     try {
       content = await contentOf(at);
@@ -58,6 +62,11 @@
       if (laurel.site.views[at.index]) return laurel.pictureView(at.index);
       throw new Error(`This report has no picture ${at.index}; it has ${laurel.site.views.length}.`);
     }
+    if (at.kind === 'experiment') return laurel[`${at.experiment.kind}View`](at.experiment);
+    if (at.kind === 'nowhere') {
+      const addresses = laurel.site.experiments.map(({ address }) => `#${address}`).join(', ');
+      throw new Error(`This report has no ${location.hash}; its experiments are ${addresses}.`);
+    }
     if (!at.layer) {
       const paths = laurel.site.layers.map(({ path }) => path).join(', ');
       throw new Error(
@@ -82,6 +91,7 @@
     if (at.layer) steps.push([at.layer.path, laurel.layerAddress(at.layer.path)]);
     if (at.layer && at.kind === 'unit') steps.push([`map ${at.unit}`, location.hash]);
     if (at.kind === 'picture') steps.push([laurel.site.views[at.index]?.name ?? 'picture', location.hash]);
+    if (at.kind === 'experiment') steps.push([at.experiment.title, location.hash]);
     const items = steps.map(([text, href], i) => {
       const link = h('a', { href }, text);
       if (i === steps.length - 1) link.setAttribute('aria-current', 'page');
@@ -131,9 +141,16 @@
 
   function move(step, isShifted, isSideways) {
     const at = place();
-    const { layers, views } = laurel.site;
+    const { layers, views, experiments } = laurel.site;
     const around = (index, count) => (index + step + count) % count;
     if (at.kind === 'picture' && isSideways) location.hash = `#pictures/${around(at.index, views.length)}`;
+    if (at.kind === 'experiment' && isSideways) {
+      // Where there are moments to step through, Shift leads on.
+      if (laurel.onStep && !isShifted) laurel.onStep(step);
+      else
+        location.hash = `#${experiments[around(experiments.indexOf(at.experiment), experiments.length)].address}`;
+      return true;
+    }
     if (!at.layer) return false;
     if (!isSideways || at.kind === 'layer') {
       location.hash = laurel.layerAddress(layers[around(layers.indexOf(at.layer), layers.length)].path);

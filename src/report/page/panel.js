@@ -82,6 +82,10 @@
     if (element.classList.contains('actions')) return;
     const style = getComputedStyle(element);
     if (style.display === 'none' || style.visibility === 'hidden') return;
+    if (element instanceof SVGElement) {
+      for (const part of element.querySelectorAll('path, text')) paintDrawn(context, part);
+      return;
+    }
     const box = element.getBoundingClientRect();
     if (isVisible(style.backgroundColor)) {
       context.fillStyle = style.backgroundColor;
@@ -94,8 +98,8 @@
     }
     const border = Number.parseFloat(style.borderTopWidth);
     if (border > 0 && isVisible(style.borderTopColor)) {
-      if (element.classList.contains('frame')) {
-        context.strokeStyle = '#000';
+      if (style.outlineStyle !== 'none') {
+        context.strokeStyle = style.outlineColor;
         context.lineWidth = 2 * border;
         context.strokeRect(
           box.left + border / 2,
@@ -106,17 +110,51 @@
       }
       context.strokeStyle = style.borderTopColor;
       context.lineWidth = border;
+      context.setLineDash(style.borderTopStyle === 'dashed' ? [2 * border, 2 * border] : []);
       context.strokeRect(
         box.left + border / 2,
         box.top + border / 2,
         box.width - border,
         box.height - border,
       );
+      context.setLineDash([]);
     }
     for (const child of element.childNodes) {
       if (child.nodeType === Node.TEXT_NODE) paintText(context, child, style);
       else if (child.nodeType === Node.ELEMENT_NODE) paintElement(context, child);
     }
+  }
+
+  /** A path or a text of a chart. */
+  function paintDrawn(context, element) {
+    const style = getComputedStyle(element);
+    const { a, b, c, d, e, f } = element.getScreenCTM();
+    context.save();
+    context.transform(a, b, c, d, e, f);
+    if (element.tagName === 'text') {
+      context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+      context.fillStyle = style.fill;
+      context.textAlign = style.textAnchor === 'middle' ? 'center' : style.textAnchor;
+      context.textBaseline = 'alphabetic';
+      context.fillText(element.textContent, element.getAttribute('x'), element.getAttribute('y'));
+    } else {
+      const path = new Path2D(element.getAttribute('d'));
+      if (style.fill !== 'none') {
+        context.fillStyle = style.fill;
+        context.fill(path);
+      }
+      if (style.stroke !== 'none') {
+        context.strokeStyle = style.stroke;
+        context.lineWidth = Number.parseFloat(style.strokeWidth);
+        context.lineCap = style.strokeLinecap;
+        context.lineJoin = style.strokeLinejoin;
+        context.setLineDash(
+          style.strokeDasharray === 'none' ? [] : style.strokeDasharray.match(/[\d.]+/g).map(Number),
+        );
+        context.stroke(path);
+      }
+    }
+    context.restore();
   }
 
   /** Word by word, so that lines break where the page breaks them; letter by letter where a word is broken. */

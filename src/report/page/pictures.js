@@ -174,6 +174,16 @@
       );
     const rest = kinds.length - key.length;
     const overlay = await laurel.picture(data.occlusion.overlay);
+    const { inOthers } = data.occlusion;
+    const projections = await Promise.all(
+      inOthers.drawn.map(async ({ view, name: picture, activation, box, image, scale }) =>
+        laurel.figure(
+          [laurel.part(await laurel.picture(image), box, cellPx, `Map ${unit} of ${layer} in ${picture}`)],
+          h('a', { href: `#pictures/${view}` }, picture),
+          `activation ${short(activation)}, full contrast ±${short(scale)}`,
+        ),
+      ),
+    );
     return laurel.panel(
       'occlusion',
       h(
@@ -205,10 +215,18 @@
           laurel.legend(diverging, ['against', '0', 'for the class']),
           laurel.legend(sequential, ['smallest', 'largest']),
         ),
+        h(
+          'h3',
+          { className: 'line' },
+          'The same map, ',
+          h('a', { href: laurel.layerAddress(layer, unit) }, `${layer}, map ${unit}`),
+          ', carried down to the pixels here and in other pictures',
+        ),
+        projections,
       ),
       {
         name: `${data.name}-occlusion`,
-        data: Object.entries(npy).map(([kind, address]) => [`${kind}.npy`, address]),
+        data: laurel.arrays({ ...npy, projections: inOthers.npy }),
         caption: `A grey square of ${size}×${size} px every ${stride} px, ${rows}×${columns} places. Nothing is clipped.`,
       },
     );

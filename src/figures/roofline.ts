@@ -1,0 +1,265 @@
+// The roofline (Williams, Waterman and Patterson, CACM 2009): operations a second against operations per byte, under
+// the two limits of the machine, its multiply-adds and its memory. What multiplies nothing has no place in that plane
+// and stands below, a row per op, bytes a second against the copy.
+import { linearAxis, logAxis, valueText } from './axis.ts';
+import { ink, seriesColour } from './colour.ts';
+import { heading, margin } from './heading.ts';
+import { type Box, placeLabels } from './place-labels.ts';
+import { circle, type Drawing, line, polyline, rect, writeDrawing } from './svg.ts';
+import { drawText, fitName, fitText, textWidth } from './text.ts';
+
+export interface RooflinePoint {
+  readonly name: string;
+  /** What the colour tells apart, e.g. forward and the two gradients. */
+  readonly group: string;
+  readonly flops: number;
+  readonly bytes: number;
+  /** Above 0. */
+  readonly ms: number;
+}
+
+export interface RooflineOptions {
+  readonly title: string;
+  readonly subtitle?: string;
+  /** Measured limits: 10^9 operations a second, by name, and 10^9 bytes a second. */
+  readonly roofs: readonly { readonly name: string; readonly gflops: number }[];
+  readonly copyGBs: number;
+  readonly points: readonly RooflinePoint[];
+}
+
+const width = 1200;
+const planeHeight = 600;
+const rowHeight = 34;
+const labelled = 12;
+const maxRows = 10;
+const leftOfPlane = margin + 70;
+const leftOfRows = margin + 210;
+const right = width - margin;
+
+/** Draws to `path`, ending in .png or .svg. The area of a point is its time. */
+export async function roofline(path: string, options: RooflineOptions): Promise<void> {
+  await writeDrawing(path, drawRoofline(options));
+}
+
+export function drawRoofline(options: RooflineOptions): Drawing {
+  const head = heading(options.title, options.subtitle, width);
+  const total = options.points.reduce((sum, { ms }) => sum + ms, 0);
+  const radius = (ms: number): number => Math.max(2.5, 46 * Math.sqrt(total > 0 ? ms / total : 0));
+  const computing = options.points.filter(({ flops, bytes }) => flops > 0 && bytes > 0);
+  const moving = options.points.filter(({ flops, bytes }) => flops === 0 && bytes > 0);
+  let { body } = head;
+  let top = head.bottom + 10;
+  if (computing.length > 0) {
+    const groups = [...new Set(computing.map(({ group }) => group))];
+    body += drawLegend(groups, top);
+    const frame = { left: leftOfPlane, right, top: top + 34, bottom: top + 34 + planeHeight };
+    body += drawPlane(options, computing, groups, frame, radius);
+    top = frame.bottom + 64;
+  }
+  if (moving.length > 0) {
+    const rows = drawRows(options.copyGBs, moving, top, radius);
+    body += rows.body;
+    top = rows.bottom + 20;
+  }
+  return { width, height: Math.ceil(top + margin - 12), body };
+}
+
+function drawLegend(groups: readonly string[], top: number): string {
+  let x = margin;
+  let body = '';
+  for (const [i, group] of groups.entries()) {
+    body += circle(x + 8, top + 10, 8, styleOf(i));
+    body += drawText(group, x + 23, top + 10, { size: 14, vertical: 'middle' });
+    x += 23 + textWidth(group, 14) + 26;
+  }
+  return body + drawText('area: time', x, top + 10, { size: 14, vertical: 'middle', fill: ink.muted });
+}
+
+function styleOf(group: number) {
+  const colour = seriesColour(group);
+  return { fill: colour, fillOpacity: 0.3, stroke: colour, strokeWidth: 1.5 };
+}
+
+function drawPlane(
+  { roofs, copyGBs }: RooflineOptions,
+  points: readonly RooflinePoint[],
+  groups: readonly string[],
+  frame: Box,
+  radius: (ms: number) => number,
+): string {
+  const intensity = ({ flops, bytes }: RooflinePoint): number => flops / bytes;
+  const gflops = ({ flops, ms }: RooflinePoint): number => flops / ms / 1e6;
+  const ridges = roofs.map((roof) => roof.gflops / copyGBs);
+  const xs = [...points.map(intensity), ...ridges.flatMap((ridge) => [ridge / 3, ridge * 3])];
+  const ys = [...points.map(gflops), ...roofs.map((roof) => roof.gflops * 1.2)];
+  const xAxis = logAxis(Math.min(...xs), Math.max(...xs), frame.left, frame.right);
+  const yAxis = logAxis(Math.min(...ys) * 0.8, Math.max(...ys), frame.bottom, frame.top);
+  let body = drawGrid(xAxis, yAxis, frame);
+  const label = 'floating-point operations per byte read or written';
+  body += drawText(label, (frame.left + frame.right) / 2, frame.bottom + 44, {
+    size: 14,
+    anchor: 'middle',
+    fill: ink.muted,
+  });
+  body += drawText('GFLOP/s', frame.left - 58, (frame.top + frame.bottom) / 2, {
+    size: 14,
+    anchor: 'middle',
+    rotateDeg: -90,
+    fill: ink.muted,
+  });
+  const [from, to] = xAxis.range;
+  const floor = yAxis.range[0];
+  for (const roof of roofs) {
+    const ridge = Math.min(to, roof.gflops / copyGBs);
+    const start = Math.max(from, floor / copyGBs);
+    const corners = [
+      [start, start * copyGBs],
+      [ridge, ridge * copyGBs],
+      [to, roof.gflops],
+    ] as const;
+    const places = corners.map(([x, y]) => [xAxis.place(x), yAxis.place(y)] as const);
+    body += polyline(places, { stroke: ink.text, strokeWidth: 2 });
+    const text = `${roof.name} peak, ${valueText(roof.gflops)} GFLOP/s`;
+    body += drawText(text, frame.right - 8, yAxis.place(roof.gflops) - 8, {
+      size: 13,
+      weight: 600,
+      anchor: 'end',
+    });
+  }
+  body += drawSlope(copyGBs, Math.min(...ridges), xAxis, yAxis);
+  const marks = points.map((point) => ({
+    point,
+    x: xAxis.place(intensity(point)),
+    y: yAxis.place(gflops(point)),
+    radius: radius(point.ms),
+  }));
+  for (const { point, x, y, radius: r } of [...marks].sort((a, b) => b.radius - a.radius))
+    body += circle(x, y, r, styleOf(groups.indexOf(point.group)));
+  const costly = [...marks].sort((a, b) => b.point.ms - a.point.ms).slice(0, labelled);
+  return body + drawNames(costly, frame);
+}
+
+function drawGrid(xAxis: ReturnType<typeof logAxis>, yAxis: ReturnType<typeof logAxis>, frame: Box): string {
+  let body = '';
+  for (const { value, label } of xAxis.ticks) {
+    const x = xAxis.place(value);
+    body += line(x, frame.top, x, frame.bottom, { stroke: ink.grid, strokeWidth: 1 });
+    body += drawText(label, x, frame.bottom + 20, { size: 13, anchor: 'middle', fill: ink.muted });
+  }
+  for (const { value, label } of yAxis.ticks) {
+    const y = yAxis.place(value);
+    body += line(frame.left, y, frame.right, y, { stroke: ink.grid, strokeWidth: 1 });
+    body += drawText(label, frame.left - 10, y, {
+      size: 13,
+      anchor: 'end',
+      vertical: 'middle',
+      fill: ink.muted,
+    });
+  }
+  return (
+    body +
+    rect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top, {
+      fill: 'none',
+      stroke: ink.axis,
+      strokeWidth: 1,
+    })
+  );
+}
+
+/** The name of the slanted limit, along it, in the middle of what is seen of it. */
+function drawSlope(
+  copyGBs: number,
+  ridge: number,
+  xAxis: ReturnType<typeof logAxis>,
+  yAxis: ReturnType<typeof logAxis>,
+): string {
+  const start = Math.max(xAxis.range[0], yAxis.range[0] / copyGBs);
+  if (ridge <= start) return '';
+  const [x1, y1] = [xAxis.place(start), yAxis.place(start * copyGBs)];
+  const [x2, y2] = [xAxis.place(ridge), yAxis.place(ridge * copyGBs)];
+  const turn = Math.atan2(y2 - y1, x2 - x1);
+  const text = `copy, ${valueText(copyGBs)} GB/s`;
+  if (Math.hypot(x2 - x1, y2 - y1) < textWidth(text, 13, 600) + 20) return '';
+  const [x, y] = [(x1 + x2) / 2 + 8 * Math.sin(turn), (y1 + y2) / 2 - 8 * Math.cos(turn)];
+  return drawText(text, x, y, {
+    size: 13,
+    weight: 600,
+    anchor: 'middle',
+    rotateDeg: (turn * 180) / Math.PI,
+  });
+}
+
+function drawNames(
+  marks: readonly { point: RooflinePoint; x: number; y: number; radius: number }[],
+  frame: Box,
+): string {
+  const size = 12.5;
+  const boxes = placeLabels(
+    marks.map(({ point, x, y, radius }) => ({
+      x,
+      y,
+      radius,
+      width: textWidth(point.name, size),
+      height: size,
+    })),
+    frame,
+  );
+  let lines = '';
+  let names = '';
+  boxes.forEach((box, i) => {
+    const { point, x, y, radius } = marks[i] as (typeof marks)[number];
+    const nearX = Math.max(box.left, Math.min(x, box.right));
+    const nearY = Math.max(box.top, Math.min(y, box.bottom));
+    if (Math.hypot(nearX - x, nearY - y) > radius + 8)
+      lines += line(x, y, nearX, nearY, { stroke: ink.muted, strokeWidth: 0.8 });
+    names += drawText(point.name, box.left, (box.top + box.bottom) / 2, { size, vertical: 'middle' });
+  });
+  return lines + names;
+}
+
+/** A row for each op that only moves bytes, the most costly first; the rest in one row. */
+function drawRows(
+  copyGBs: number,
+  points: readonly RooflinePoint[],
+  top: number,
+  radius: (ms: number) => number,
+): { body: string; bottom: number } {
+  const time = (list: readonly RooflinePoint[]): number => list.reduce((sum, { ms }) => sum + ms, 0);
+  const rows = [...Map.groupBy(points, ({ group }) => group)].sort((a, b) => time(b[1]) - time(a[1]));
+  if (rows.length > maxRows) {
+    const rest = rows.splice(maxRows - 1);
+    rows.push([`${rest.length} others`, rest.flatMap(([, list]) => list)]);
+  }
+  const gbs = ({ bytes, ms }: RooflinePoint): number => bytes / ms / 1e6;
+  const fastest = Math.max(copyGBs, ...points.map(gbs));
+  const axis = linearAxis(0, fastest * 1.02, leftOfRows, right - 10, { ticks: 8 });
+  let body = drawText('What multiplies nothing: GB/s read and written', margin, top + 8, {
+    size: 15,
+    weight: 600,
+  });
+  const first = top + 44;
+  const bottom = first + rows.length * rowHeight;
+  for (const { value, label } of axis.ticks) {
+    const x = axis.place(value);
+    body += line(x, first, x, bottom, { stroke: ink.grid, strokeWidth: 1 });
+    body += drawText(label, x, bottom + 20, { size: 13, anchor: 'middle', fill: ink.muted });
+  }
+  const limit = axis.place(copyGBs);
+  body += line(limit, first - 4, limit, bottom, { stroke: ink.text, strokeWidth: 2 });
+  body += drawText(fitText(`copy, ${valueText(copyGBs)} GB/s`, 300, 13, 600), limit, first - 11, {
+    size: 13,
+    weight: 600,
+    anchor: limit > right - 120 ? 'end' : 'middle',
+  });
+  for (const [i, [group, list]] of rows.entries()) {
+    const y = first + (i + 0.5) * rowHeight;
+    body += drawText(fitName(group, leftOfRows - margin - 16, 13), leftOfRows - 12, y, {
+      size: 13,
+      anchor: 'end',
+      vertical: 'middle',
+    });
+    for (const point of [...list].sort((a, b) => b.ms - a.ms))
+      body += circle(axis.place(gbs(point)), y, Math.min(radius(point.ms), rowHeight / 2), styleOf(2));
+  }
+  return { body, bottom: bottom + 24 };
+}
