@@ -59,7 +59,7 @@ export { recipes } from './train/recipes/index.ts';
 export type { Recipe, RecipeOverrides } from './train/recipes/recipe.ts';
 export { buildTestStep, buildTrainingStep } from './train/step.ts';
 export { train } from './train/trainer.ts';
-export type { TransferRequest } from './train/transfer-config.ts';
+export type { TransferRequest } from './train/transfer/config.ts';
 export { version } from './version.ts';
 export { inspectWeights, type TensorSummary, type WeightsSummary } from './weights/inspect.ts';
 export { matchWeights, type WantedTensor } from './weights/match.ts';

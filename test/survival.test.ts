@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createReferenceEngine } from '../src/engines/reference/index.ts';
 import { readMetrics } from '../src/run/metrics.ts';
-import { readMeta } from '../src/train/checkpoint.ts';
+import { readMeta } from '../src/train/checkpoint/save.ts';
 import { train } from '../src/train/trainer.ts';
 import type { writeSafetensors } from '../src/weights/safetensors.ts';
 import { bin, laurel } from './cli.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
 import { randomStream } from '../src/data/random.ts';
 import { readMetrics } from '../src/run/metrics.ts';
-import { loadCheckpoint } from '../src/train/checkpoint-load.ts';
+import { loadCheckpoint } from '../src/train/checkpoint/load.ts';
 import { writeSyntheticIdx } from '../src/train/testing.ts';
 import type { DriverRequest } from './survival-driver.ts';
 

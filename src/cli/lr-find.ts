@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UserError } from '../errors.ts';
 import { makeFolder, writeFileAtomic } from '../files.ts';
-import type { RateSearch } from '../train/lr-find.ts';
+import type { RateSearch } from '../train/rehearse/lr-find.ts';
 import { numberFrom, wholeNumber } from './options.ts';
 import { duration, pairs } from './output.ts';
 import { tell } from './rehearse.ts';
@@ -41,8 +41,8 @@ export function addLrFind(program: Command): void {
       options,
       async ({ status, signal }) => {
         const [{ findLearningRate }, { drawRateSearch }, { findNetwork }] = await Promise.all([
-          import('../train/lr-find.ts'),
-          import('../train/lr-find-figure.ts'),
+          import('../train/rehearse/lr-find.ts'),
+          import('../train/rehearse/lr-find-figure.ts'),
           import('../nets/index.ts'),
         ]);
         findNetwork(name);

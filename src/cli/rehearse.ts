@@ -1,7 +1,8 @@
 // `laurel train NET --dry-run` and `--overfit-batch`: a training that is tried and leaves nothing behind.
-import type { DryRun } from '../train/dry-run.ts';
+
 import type { TrainEvent } from '../train/options.ts';
-import type { OverfitResult } from '../train/overfit.ts';
+import type { DryRun } from '../train/rehearse/dry-run.ts';
+import type { OverfitResult } from '../train/rehearse/overfit.ts';
 import { count, duration, pairs, percent, rounded, table } from './output.ts';
 import type { StatusLine } from './status.ts';
 import { runStoppable } from './stoppable.ts';
@@ -24,7 +25,7 @@ export async function showDryRun(name: string, options: RehearsalFlags): Promise
   await runStoppable(
     options,
     async ({ status, signal }) => {
-      const { dryRun } = await import('../train/dry-run.ts');
+      const { dryRun } = await import('../train/rehearse/dry-run.ts');
       const { describeRecipe } = await import('../train/recipes/describe.ts');
       const { smoke, warnings } = options;
       const request = trainingRequest(name, options);
@@ -106,7 +107,7 @@ export async function showOverfit(name: string, options: RehearsalFlags): Promis
   await runStoppable(
     options,
     async ({ status, signal }) => {
-      const { overfitBatch } = await import('../train/overfit.ts');
+      const { overfitBatch } = await import('../train/rehearse/overfit.ts');
       const { warnings } = options;
       const result = await overfitBatch({
         ...trainingRequest(name, options),

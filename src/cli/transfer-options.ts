@@ -1,6 +1,6 @@
 // The options of `laurel train` that start from other weights, freeze layers, and give layers rates of their own.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { DepthShare, TransferRequest } from '../train/transfer-config.ts';
+import type { DepthShare, TransferRequest } from '../train/transfer/config.ts';
 import { numberList, oneOf, type SharedOptions, sharedOption } from './options.ts';
 import { type PreparationFlags, preparationRequest } from './test-options.ts';
 import { nameList } from './viz/lists.ts';

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { reason } from '../files.ts';
-import { inspectMeta } from '../train/checkpoint-meta.ts';
+import { inspectMeta } from '../train/checkpoint/meta.ts';
 import { lockHolder } from '../train/lock.ts';
 import type { EpochRecord, TrainResult } from '../train/options.ts';
 import { type RunConfig, runPaths } from '../train/run-folder.ts';

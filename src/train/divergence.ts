@@ -2,7 +2,7 @@
 // and a summary.json that says so. Weights of that moment are never written.
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { readMeta, type TrainingPosition } from './checkpoint.ts';
+import { readMeta, type TrainingPosition } from './checkpoint/save.ts';
 import { writeJson } from './run-folder.ts';
 import type { Setup } from './setup.ts';
 

@@ -1,6 +1,6 @@
 // When a run is over: after all its epochs or steps, or when the validation has not become better for long enough. All
 // of it follows from recipe and position, so that it is the same for a run taken up again.
-import type { TrainingPosition } from './checkpoint.ts';
+import type { TrainingPosition } from './checkpoint/save.ts';
 import type { Recipe } from './recipes/recipe.ts';
 
 /** Steps of epoch `epoch` (from 0): those of the loader, or what is left where the recipe counts steps. */

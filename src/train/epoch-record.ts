@@ -1,7 +1,7 @@
 // What one epoch came to: a line of metrics.jsonl, and the scalars that TensorBoard shows.
 import type { Counts } from '../evaluate/evaluate-program.ts';
 import type { EventFile } from '../run/tensorboard.ts';
-import type { TrainingPosition } from './checkpoint.ts';
+import type { TrainingPosition } from './checkpoint/save.ts';
 import type { EpochRecord } from './options.ts';
 import type { Stopwatch } from './stopwatch.ts';
 

@@ -7,7 +7,7 @@ import { readMetrics } from '../run/metrics.ts';
 import { matchWeights } from '../weights/match.ts';
 import { readSafetensors } from '../weights/safetensors.ts';
 import { renamed } from '../weights/state-dict.ts';
-import { checkpointWeights, type TrainingPosition } from './checkpoint.ts';
+import { checkpointWeights, type TrainingPosition } from './checkpoint/save.ts';
 import { isComplete } from './ending.ts';
 import type { EpochRecord, TestResult, TrainResult } from './options.ts';
 import { drawCurves } from './run-figures.ts';

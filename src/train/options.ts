@@ -2,9 +2,9 @@
 import type { OpenProgress } from '../data/datasets.ts';
 import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
-import type { TensorWriter } from './checkpoint.ts';
+import type { TensorWriter } from './checkpoint/save.ts';
 import type { Recipe, RecipeOverrides } from './recipes/recipe.ts';
-import type { TransferRequest } from './transfer-config.ts';
+import type { TransferRequest } from './transfer/config.ts';
 
 export interface TrainOptions {
   /** The name of a network, and of one of its forms (default: its first). */

@@ -18,8 +18,8 @@ import { defaultRecipe, findRecipe } from './recipes/index.ts';
 import type { Recipe } from './recipes/recipe.ts';
 import { compareData, openRunFolder, type RunConfig, type RunFolder, resumeRecipe } from './run-folder.ts';
 import { openTrainingData, type TrainingData } from './training-data.ts';
-import { openTransfer, type SettledTransfer } from './transfer.ts';
-import { preparedAs } from './transfer-weights.ts';
+import { openTransfer, type SettledTransfer } from './transfer/transfer.ts';
+import { preparedAs } from './transfer/weights.ts';
 
 export interface Plan {
   readonly config: RunConfig;

@@ -15,7 +15,7 @@ import type { PictureStatistics } from './picture-statistics.ts';
 import { adjustRecipe } from './recipes/adjust.ts';
 import type { Recipe } from './recipes/recipe.ts';
 import { dependsOnEpochs } from './schedule.ts';
-import type { TransferConfig } from './transfer-config.ts';
+import type { TransferConfig } from './transfer/config.ts';
 
 export interface RunConfig {
   readonly format: 'laurel-run-1';

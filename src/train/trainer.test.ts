@@ -11,7 +11,7 @@ import { UserError } from '../errors.ts';
 import { decodeModelInfo } from '../evaluate/preprocessing.ts';
 import { readMetrics } from '../run/metrics.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
-import { loadCheckpoint } from './checkpoint-load.ts';
+import { loadCheckpoint } from './checkpoint/load.ts';
 import type { TrainEvent, TrainOptions, TrainResult } from './options.ts';
 import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
 import { train } from './trainer.ts';

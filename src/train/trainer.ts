@@ -6,10 +6,9 @@ import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
 import { appendMetrics, flushMetrics, truncateMetrics } from '../run/metrics.ts';
 import { type EventFile, openEventFile } from '../run/tensorboard.ts';
 import { averageShare } from './averaging.ts';
-import { saveCheckpoint, type TrainingPosition } from './checkpoint.ts';
+import { saveCheckpoint, type TrainingPosition } from './checkpoint/save.ts';
 import { divergence } from './divergence.ts';
 import { dropoutSeedOf } from './dropout-seed.ts';
-import { lookEarly } from './early-warnings.ts';
 import { isComplete, stepsInAll, stepsInEpoch, stoppedEarly } from './ending.ts';
 import { epochRecord, writeEpochScalars } from './epoch-record.ts';
 import { finishRun, type Trained } from './finish.ts';
@@ -21,6 +20,7 @@ import type { StepExtras } from './programs.ts';
 import { learningRateAt } from './schedule.ts';
 import { noSums, prepareTraining, type Setup } from './setup.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
+import { lookEarly } from './warnings/early.ts';
 import { drawWatched, keepWatched } from './watch.ts';
 
 /**

@@ -3,9 +3,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { UserError } from '../errors.ts';
-import { reason, writeFileAtomic } from '../files.ts';
-import type { TrainingPosition } from './checkpoint.ts';
+import { UserError } from '../../errors.ts';
+import { reason, writeFileAtomic } from '../../files.ts';
+import type { TrainingPosition } from './save.ts';
 
 export type CheckpointName = 'last' | 'previous' | 'best';
 

@@ -1,14 +1,14 @@
 // The weights that a training takes over from a file, whole: every tensor must fit but for the head, which is drawn
 // afresh where the number of classes differs, and training's side heads, which published files often lack.
 import { crc32 } from 'node:zlib';
-import type { Model } from '../evaluate/model.ts';
-import type { ChannelOrder, Preprocessing } from '../evaluate/preprocessing.ts';
-import type { Node } from '../graph/graph.ts';
-import { buildNetwork, type Network } from '../nets/network.ts';
-import { matchWeights } from '../weights/match.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
-import type { Recipe } from './recipes/recipe.ts';
-import { type Head, headsOf, pathOf, stateNames } from './transfer-layers.ts';
+import type { Model } from '../../evaluate/model.ts';
+import type { ChannelOrder, Preprocessing } from '../../evaluate/preprocessing.ts';
+import type { Node } from '../../graph/graph.ts';
+import { buildNetwork, type Network } from '../../nets/network.ts';
+import { matchWeights } from '../../weights/match.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import type { Recipe } from '../recipes/recipe.ts';
+import { type Head, headsOf, pathOf, stateNames } from './layers.ts';
 
 export interface Taken {
   /** By name; what is not among them starts as the network says. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream } from '../data/random.ts';
-import type { Engine } from '../engines/engine.ts';
-import { tryCreateOneDnnEngine } from '../engines/onednn/index.ts';
-import { createReferenceEngine } from '../engines/reference/index.ts';
-import { findNetwork } from '../nets/index.ts';
-import { buildNetwork } from '../nets/network.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
+import { randomStream } from '../../data/random.ts';
+import type { Engine } from '../../engines/engine.ts';
+import { tryCreateOneDnnEngine } from '../../engines/onednn/index.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import { findNetwork } from '../../nets/index.ts';
+import { buildNetwork } from '../../nets/network.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import { compilePrograms, type TrainingPrograms } from '../programs.ts';
 import { type FirstLookOptions, firstLook, picturesToLookAt } from './first-look.ts';
-import { compilePrograms, type TrainingPrograms } from './programs.ts';
 
 const reference = createReferenceEngine();
 const oneDnn = tryCreateOneDnnEngine().engine;

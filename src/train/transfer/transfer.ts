@@ -2,13 +2,13 @@
 // another depth has in common with ours; and which layers learn how fast. Opened before the data, so that a wrong
 // file or a slip in a layer's name does not wait for them; settled when the number of classes is known.
 import { resolve } from 'node:path';
-import { knownDataset } from '../data/known.ts';
-import { splitRequest } from '../data/subset.ts';
-import { UserError } from '../errors.ts';
-import { type Model, openModel, outputsOf, weightsFor } from '../evaluate/model.ts';
-import { applyOverrides, type PreprocessingOverrides } from '../evaluate/overrides.ts';
-import { preprocessingOfFile } from '../evaluate/prepare.ts';
-import type { Preprocessing } from '../evaluate/preprocessing.ts';
+import { knownDataset } from '../../data/known.ts';
+import { splitRequest } from '../../data/subset.ts';
+import { UserError } from '../../errors.ts';
+import { type Model, openModel, outputsOf, weightsFor } from '../../evaluate/model.ts';
+import { applyOverrides, type PreprocessingOverrides } from '../../evaluate/overrides.ts';
+import { preprocessingOfFile } from '../../evaluate/prepare.ts';
+import type { Preprocessing } from '../../evaluate/preprocessing.ts';
 import {
   type BuildOptions,
   buildNetwork,
@@ -16,15 +16,15 @@ import {
   type Network,
   type NetworkDescription,
   type OptionValues,
-} from '../nets/network.ts';
-import { largestInMemory } from './picture-data.ts';
-import type { RunConfig } from './run-folder.ts';
-import type { ParameterGroup } from './step.ts';
-import type { TransferConfig, TransferRequest } from './transfer-config.ts';
-import { copyByDepth, vggShare } from './transfer-depth.ts';
-import { frozenNames, rateGroups } from './transfer-layers.ts';
-import { checkClasses, checkRequest, compareTransfer } from './transfer-request.ts';
-import { checksumOf, runPreprocessing, takeWeights } from './transfer-weights.ts';
+} from '../../nets/network.ts';
+import { largestInMemory } from '../picture-data.ts';
+import type { RunConfig } from '../run-folder.ts';
+import type { ParameterGroup } from '../step.ts';
+import type { TransferConfig, TransferRequest } from './config.ts';
+import { copyByDepth, vggShare } from './depth.ts';
+import { frozenNames, rateGroups } from './layers.ts';
+import { checkClasses, checkRequest, compareTransfer } from './request.ts';
+import { checksumOf, runPreprocessing, takeWeights } from './weights.ts';
 
 export interface Transfer {
   /** What the weights say of their network. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
-import { findNetwork } from '../nets/index.ts';
-import { buildNetwork, type Network } from '../nets/network.ts';
-import { copyByDepth } from './transfer-depth.ts';
-import { frozenNames, headsOf, rateGroups } from './transfer-layers.ts';
+import { UserError } from '../../errors.ts';
+import { findNetwork } from '../../nets/index.ts';
+import { buildNetwork, type Network } from '../../nets/network.ts';
+import { copyByDepth } from './depth.ts';
+import { frozenNames, headsOf, rateGroups } from './layers.ts';
 
 const training = (name: string): Network => buildNetwork(findNetwork(name), { training: true });
 const googlenet = training('googlenet');

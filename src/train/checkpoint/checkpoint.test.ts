@@ -10,16 +10,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { UserError } from '../../errors.ts';
+import { readSafetensors, writeSafetensors } from '../../weights/safetensors.ts';
+import { loadCheckpoint, takeUpCheckpoint } from './load.ts';
 import {
   type CheckpointContent,
   checkpointWeights,
   readMeta,
   saveCheckpoint,
   type TensorWriter,
-} from './checkpoint.ts';
-import { loadCheckpoint, takeUpCheckpoint } from './checkpoint-load.ts';
+} from './save.ts';
 
 /** Flushing a disk takes long, and proves nothing here. */
 const quick = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();

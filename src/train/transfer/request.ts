@@ -1,7 +1,7 @@
 // What cannot be asked of a transfer, and what a stored run does not have: one sentence each.
 import { resolve } from 'node:path';
-import { UserError } from '../errors.ts';
-import type { TransferConfig, TransferRequest } from './transfer-config.ts';
+import { UserError } from '../../errors.ts';
+import type { TransferConfig, TransferRequest } from './config.ts';
 
 /** `--classes` is what the user believes of the data. */
 export function checkClasses(wanted: number | undefined, names: readonly string[]): void {

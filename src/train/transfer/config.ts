@@ -1,6 +1,6 @@
 // What of other weights a training starts from, what stays as it is and what learns more slowly: as it is asked for,
 // and as it is stored in a run's config, from which a resumption makes the same training again.
-import type { PreprocessingOverrides } from '../evaluate/overrides.ts';
+import type { PreprocessingOverrides } from '../../evaluate/overrides.ts';
 
 /** How many layers are copied from a network of another depth: convolutions from the front, linear layers from the back. */
 export interface DepthShare {

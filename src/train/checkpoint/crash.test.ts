@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { readSafetensors } from '../weights/safetensors.ts';
-import { type CheckpointContent, saveCheckpoint } from './checkpoint.ts';
-import { takeUpCheckpoint } from './checkpoint-load.ts';
+import { readSafetensors } from '../../weights/safetensors.ts';
+import { takeUpCheckpoint } from './load.ts';
+import { type CheckpointContent, saveCheckpoint } from './save.ts';
 
 /** Flushing a disk takes long, and proves nothing here. */
 const quick = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();

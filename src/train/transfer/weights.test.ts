@@ -1,17 +1,17 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReferenceEngine } from '../engines/reference/index.ts';
-import { openModel, writeWeights } from '../evaluate/model.ts';
-import { encodeModelInfo, type Preprocessing } from '../evaluate/preprocessing.ts';
-import { markOutput } from '../graph/graph.ts';
-import { findNetwork } from '../nets/index.ts';
-import { type BuildOptions, buildNetwork, type Network } from '../nets/network.ts';
-import { livelyWeights } from '../weights/onnx/testing.ts';
-import { writeSafetensors } from '../weights/safetensors.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
-import { temporaryFolder } from './testing.ts';
-import { checksumOf, runPreprocessing, takeWeights } from './transfer-weights.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import { openModel, writeWeights } from '../../evaluate/model.ts';
+import { encodeModelInfo, type Preprocessing } from '../../evaluate/preprocessing.ts';
+import { markOutput } from '../../graph/graph.ts';
+import { findNetwork } from '../../nets/index.ts';
+import { type BuildOptions, buildNetwork, type Network } from '../../nets/network.ts';
+import { livelyWeights } from '../../weights/onnx/testing.ts';
+import { writeSafetensors } from '../../weights/safetensors.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import { temporaryFolder } from '../testing.ts';
+import { checksumOf, runPreprocessing, takeWeights } from './weights.ts';
 
 let folder: string;
 beforeAll(() => {

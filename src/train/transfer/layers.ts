@@ -1,10 +1,10 @@
 // Which weights a layer's path means in a training: the head that makes the logits, what is frozen, and what learns at
 // a rate of its own. All of it comes from the graph, so that no network needs to say it.
-import { didYouMean, UserError } from '../errors.ts';
-import type { Node, Value } from '../graph/graph.ts';
-import type { Network } from '../nets/network.ts';
-import type { ParameterGroup } from './step.ts';
-import type { TransferConfig } from './transfer-config.ts';
+import { didYouMean, UserError } from '../../errors.ts';
+import type { Node, Value } from '../../graph/graph.ts';
+import type { Network } from '../../nets/network.ts';
+import type { ParameterGroup } from '../step.ts';
+import type { TransferConfig } from './config.ts';
 
 /** The layer that makes logits. */
 export interface Head {

@@ -1,11 +1,11 @@
 // When a training is looked at for early signs of failure: before its first step, and once more before the first step
 // of its second epoch, for units that the first one has silenced. The signs themselves stand in warnings.ts.
-import type { Batch } from '../data/loader.ts';
-import { findNetwork } from '../nets/index.ts';
-import type { TrainingPosition } from './checkpoint.ts';
+import type { Batch } from '../../data/loader.ts';
+import { findNetwork } from '../../nets/index.ts';
+import type { TrainingPosition } from '../checkpoint/save.ts';
+import { buildOptions, type Setup } from '../setup.ts';
 import { firstLook } from './first-look.ts';
-import { buildOptions, type Setup } from './setup.ts';
-import { earlyWarnings, laterWarnings } from './warnings.ts';
+import { earlyWarnings, laterWarnings } from './rules.ts';
 
 /**
  * Looks at `batch`, the next to be trained on, if this is one of the two moments for it; tells what is found, and

@@ -2,18 +2,12 @@
 // whole the one before it is taken.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
-import { flushFolder } from '../files.ts';
-import { readSafetensors } from '../weights/safetensors.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
-import { keepEpochs, removeUnnamed, secondName } from './checkpoint.ts';
-import {
-  type CheckpointMeta,
-  type CheckpointName,
-  damageOf,
-  inspectMeta,
-  writeMeta,
-} from './checkpoint-meta.ts';
+import { UserError } from '../../errors.ts';
+import { flushFolder } from '../../files.ts';
+import { readSafetensors } from '../../weights/safetensors.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import { type CheckpointMeta, type CheckpointName, damageOf, inspectMeta, writeMeta } from './meta.ts';
+import { keepEpochs, removeUnnamed, secondName } from './save.ts';
 
 export interface LoadedCheckpoint {
   readonly meta: CheckpointMeta;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FirstLook } from './first-look.ts';
-import { type Circumstances, earlyWarnings, laterWarnings } from './warnings.ts';
+import { type Circumstances, earlyWarnings, laterWarnings } from './rules.ts';
 
 const healthy: FirstLook = {
   pictures: 32,

@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tryCreateOneDnnEngine } from '../engines/onednn/index.ts';
-import { createReferenceEngine } from '../engines/reference/index.ts';
+import { tryCreateOneDnnEngine } from '../../engines/onednn/index.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import { temporaryFolder, writeSyntheticIdx } from '../testing.ts';
 import { dryRun } from './dry-run.ts';
 import { type OverfitOptions, overfitBatch } from './overfit.ts';
 import type { RehearsalOptions } from './rehearsal.ts';
-import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
 
 let folder: string;
 let shapes: string;

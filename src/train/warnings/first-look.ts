@@ -2,16 +2,29 @@
 // and which rectified units stay at zero. A program of its own does it, on a few pictures of the batch: the training
 // program is planned so that gradients are used up where they arise, and stays as fast as it is. Norms and means are
 // taken inside the program, so that what comes out is small, and the program is freed at once.
-import type { ComputeType, Engine } from '../engines/engine.ts';
-import { gradients } from '../graph/autodiff.ts';
-import { emitOne, type Graph, input, liveNodes, markOutput, type Node, type Value } from '../graph/graph.ts';
-import type { OpDefinition } from '../graph/op.ts';
-import { crossEntropy, globalAveragePool } from '../graph/ops/index.ts';
-import type { NumericArray } from '../graph/tensor.ts';
-import { dropoutSeedInput } from '../nets/layers.ts';
-import { type BuildOptions, buildNetwork, type Network, type NetworkDescription } from '../nets/network.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
-import { labelsInput } from './step.ts';
+import type { ComputeType, Engine } from '../../engines/engine.ts';
+import { gradients } from '../../graph/autodiff.ts';
+import {
+  emitOne,
+  type Graph,
+  input,
+  liveNodes,
+  markOutput,
+  type Node,
+  type Value,
+} from '../../graph/graph.ts';
+import type { OpDefinition } from '../../graph/op.ts';
+import { crossEntropy, globalAveragePool } from '../../graph/ops/index.ts';
+import type { NumericArray } from '../../graph/tensor.ts';
+import { dropoutSeedInput } from '../../nets/layers.ts';
+import {
+  type BuildOptions,
+  buildNetwork,
+  type Network,
+  type NetworkDescription,
+} from '../../nets/network.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import { labelsInput } from '../step.ts';
 
 export interface FirstLookOptions {
   readonly engine: Engine;

@@ -1,15 +1,15 @@
 // What a training would be: the network's size, the memory planned for it, the recipe, the counts, and how long it would
 // take by a few steps that are measured. The steps have the rate 0 and change nothing; nothing is written.
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ComputeType, EngineDescription, Program } from '../engines/engine.ts';
-import { costOf, type LayerCost } from '../graph/cost.ts';
-import { findNetwork } from '../nets/index.ts';
-import { buildNetwork, type Form } from '../nets/network.ts';
-import { lookEarly } from './early-warnings.ts';
-import { stepsInAll } from './ending.ts';
-import type { Recipe } from './recipes/recipe.ts';
+import type { ComputeType, EngineDescription, Program } from '../../engines/engine.ts';
+import { costOf, type LayerCost } from '../../graph/cost.ts';
+import { findNetwork } from '../../nets/index.ts';
+import { buildNetwork, type Form } from '../../nets/network.ts';
+import { stepsInAll } from '../ending.ts';
+import type { Recipe } from '../recipes/recipe.ts';
+import { buildOptions, type Setup } from '../setup.ts';
+import { lookEarly } from '../warnings/early.ts';
 import { batchesOf, type RehearsalOptions, rehearse, takeStep } from './rehearsal.ts';
-import { buildOptions, type Setup } from './setup.ts';
 
 export interface DryRun {
   readonly network: string;

@@ -10,13 +10,13 @@
 // whole checkpoint, the last or the one before.
 import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { flushFile, flushFolder, makeFolder } from '../files.ts';
-import { writeSafetensors } from '../weights/safetensors.ts';
-import type { Tensor } from '../weights/tensor-file.ts';
-import { type CheckpointMeta, describeFile, inspectMeta, writeMeta } from './checkpoint-meta.ts';
-import type { PlateauState } from './plateau.ts';
+import { flushFile, flushFolder, makeFolder } from '../../files.ts';
+import { writeSafetensors } from '../../weights/safetensors.ts';
+import type { Tensor } from '../../weights/tensor-file.ts';
+import type { PlateauState } from '../plateau.ts';
+import { type CheckpointMeta, describeFile, inspectMeta, writeMeta } from './meta.ts';
 
-export { type CheckpointMeta, type CheckpointName, checkpointWeights, readMeta } from './checkpoint-meta.ts';
+export { type CheckpointMeta, type CheckpointName, checkpointWeights, readMeta } from './meta.ts';
 
 /** Sums over the pictures of an epoch that is under way. */
 export interface EpochSums {

@@ -1,10 +1,10 @@
 // Steps outside a run: what lr-find, --overfit-batch and --dry-run share. Everything is prepared as for a training,
 // with the same pictures, first weights and programs, but there is no run folder and nothing is written.
-import type { Batch, Loader } from '../data/loader.ts';
-import { dropoutSeedOf } from './dropout-seed.ts';
-import type { TrainOptions } from './options.ts';
-import type { StepResult } from './programs.ts';
-import { prepareTraining, type Setup } from './setup.ts';
+import type { Batch, Loader } from '../../data/loader.ts';
+import { dropoutSeedOf } from '../dropout-seed.ts';
+import type { TrainOptions } from '../options.ts';
+import type { StepResult } from '../programs.ts';
+import { prepareTraining, type Setup } from '../setup.ts';
 
 export type RehearsalOptions = Omit<TrainOptions, 'out' | 'resume' | 'rehearsal' | 'watch'>;
 

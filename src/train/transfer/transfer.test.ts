@@ -1,16 +1,16 @@
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tryCreateOneDnnEngine } from '../engines/onednn/index.ts';
-import { createReferenceEngine } from '../engines/reference/index.ts';
-import { UserError } from '../errors.ts';
-import { writePytorch } from '../weights/pytorch-write.ts';
-import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
-import { loadCheckpoint } from './checkpoint-load.ts';
-import type { TrainEvent, TrainOptions, TrainResult } from './options.ts';
-import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
-import { train } from './trainer.ts';
-import type { TransferRequest } from './transfer-config.ts';
+import { tryCreateOneDnnEngine } from '../../engines/onednn/index.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import { UserError } from '../../errors.ts';
+import { writePytorch } from '../../weights/pytorch-write.ts';
+import { readSafetensors, writeSafetensors } from '../../weights/safetensors.ts';
+import { loadCheckpoint } from '../checkpoint/load.ts';
+import type { TrainEvent, TrainOptions, TrainResult } from '../options.ts';
+import { temporaryFolder, writeSyntheticIdx } from '../testing.ts';
+import { train } from '../trainer.ts';
+import type { TransferRequest } from './config.ts';
 
 const oneDnn = tryCreateOneDnnEngine().engine;
 

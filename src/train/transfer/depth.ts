@@ -3,10 +3,10 @@
 // rule, for any two networks: the first n convolutions (each with the batch normalisation behind it) and the last m
 // linear layers of theirs go to ours; a layer's counterpart is the one of the same kind and shape that has as many of
 // that shape before it (linear layers: behind it). So A's second convolution, 64 to 128 maps, becomes D's third.
-import type { Network } from '../nets/network.ts';
-import { shapeText } from '../weights/tensor-file.ts';
-import type { DepthShare } from './transfer-config.ts';
-import { pathOf, stateNames } from './transfer-layers.ts';
+import type { Network } from '../../nets/network.ts';
+import { shapeText } from '../../weights/tensor-file.ts';
+import type { DepthShare } from './config.ts';
+import { pathOf, stateNames } from './layers.ts';
 
 /** VGG's own numbers. */
 export const vggShare: DepthShare = { first: 4, last: 3 };

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomStream } from '../data/random.ts';
-import { tryCreateOneDnnEngine } from '../engines/onednn/index.ts';
-import { createReferenceEngine } from '../engines/reference/index.ts';
-import { readPicture } from '../figures/testing.ts';
+import { randomStream } from '../../data/random.ts';
+import { tryCreateOneDnnEngine } from '../../engines/onednn/index.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import { readPicture } from '../../figures/testing.ts';
+import { temporaryFolder, writeSyntheticIdx } from '../testing.ts';
 import { findLearningRate, type RateSearchOptions, suggest } from './lr-find.ts';
 import { drawRateSearch } from './lr-find-figure.ts';
-import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
 
 let folder: string;
 let shapes: string;

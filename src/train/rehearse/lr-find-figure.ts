@@ -2,11 +2,11 @@
 // the lowest point and at the recipe's own rate. The rate's axis is logarithmic; losses that have shot up leave the
 // picture at its upper edge.
 import { join } from 'node:path';
-import { linearAxis, logAxis } from '../figures/axis.ts';
-import { ink, right, wrong } from '../figures/colour.ts';
-import { heading, margin } from '../figures/heading.ts';
-import { circle, type Drawing, line, polyline, writeDrawing } from '../figures/svg.ts';
-import { drawText, textWidth } from '../figures/text.ts';
+import { linearAxis, logAxis } from '../../figures/axis.ts';
+import { ink, right, wrong } from '../../figures/colour.ts';
+import { heading, margin } from '../../figures/heading.ts';
+import { circle, type Drawing, line, polyline, writeDrawing } from '../../figures/svg.ts';
+import { drawText, textWidth } from '../../figures/text.ts';
 import type { RateSearch } from './lr-find.ts';
 
 const width = 1200;

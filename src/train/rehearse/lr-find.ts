@@ -8,11 +8,11 @@
 // it climbs back by half of what it had fallen. The suggestion is the largest rate in it at which the loss falls at
 // least 0.75 times as fast, per decade, as where it falls fastest: of rates that are as good the larger learns faster.
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ComputeType, EngineDescription } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
-import type { Form } from '../nets/network.ts';
+import type { ComputeType, EngineDescription } from '../../engines/engine.ts';
+import { UserError } from '../../errors.ts';
+import type { Form } from '../../nets/network.ts';
+import type { Setup } from '../setup.ts';
 import { batchesOf, type RehearsalOptions, rehearse, takeStep } from './rehearsal.ts';
-import type { Setup } from './setup.ts';
 
 export interface RateSearchOptions extends RehearsalOptions {
   /** First and last rate; default 1e-7 and 10. */

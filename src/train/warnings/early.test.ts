@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReferenceEngine } from '../engines/reference/index.ts';
-import { lookEarly } from './early-warnings.ts';
-import type { TrainEvent } from './options.ts';
-import { batchesOf, rehearse } from './rehearsal.ts';
-import type { Setup } from './setup.ts';
-import { temporaryFolder, writeSyntheticIdx } from './testing.ts';
-import { train } from './trainer.ts';
+import { createReferenceEngine } from '../../engines/reference/index.ts';
+import type { TrainEvent } from '../options.ts';
+import { batchesOf, rehearse } from '../rehearse/rehearsal.ts';
+import type { Setup } from '../setup.ts';
+import { temporaryFolder, writeSyntheticIdx } from '../testing.ts';
+import { train } from '../trainer.ts';
+import { lookEarly } from './early.ts';
 
 let folder: string;
 let shapes: string;
@@ -116,7 +116,7 @@ describe('lookEarly', () => {
 });
 
 async function readWeights(out: string): Promise<string[]> {
-  const { readSafetensors } = await import('../weights/safetensors.ts');
+  const { readSafetensors } = await import('../../weights/safetensors.ts');
   expect(readdirSync(out)).toContain('summary.json');
   const { tensors } = readSafetensors(join(out, 'checkpoints', 'last.safetensors'));
   return [...tensors].map(([name, { data }]) => `${name} ${[...data].join(' ')}`);

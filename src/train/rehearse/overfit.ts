@@ -2,16 +2,16 @@
 // pictures without content), and it shows in seconds. Everything that keeps a network from learning by heart is
 // switched off: augmentation, weight decay, label smoothing, mixtures, averages; dropout keeps one mask throughout.
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Batch } from '../data/loader.ts';
-import type { ComputeType, EngineDescription } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
-import type { Form } from '../nets/network.ts';
-import { dropoutSeedOf } from './dropout-seed.ts';
-import { lookEarly } from './early-warnings.ts';
-import { defaultRecipe, findRecipe } from './recipes/index.ts';
-import type { RecipeOverrides } from './recipes/recipe.ts';
+import type { Batch } from '../../data/loader.ts';
+import type { ComputeType, EngineDescription } from '../../engines/engine.ts';
+import { UserError } from '../../errors.ts';
+import type { Form } from '../../nets/network.ts';
+import { dropoutSeedOf } from '../dropout-seed.ts';
+import { defaultRecipe, findRecipe } from '../recipes/index.ts';
+import type { RecipeOverrides } from '../recipes/recipe.ts';
+import type { Setup } from '../setup.ts';
+import { lookEarly } from '../warnings/early.ts';
 import { type RehearsalOptions, rehearse, takeStep } from './rehearsal.ts';
-import type { Setup } from './setup.ts';
 
 export interface OverfitOptions extends RehearsalOptions {
   /** Steps at most; default 300. */
