@@ -23,7 +23,9 @@ function niceStep(rough: number): number {
 
 /** Removes the dust of binary fractions: 0.30000000000000004 is 0.3. */
 function clean(value: number, step: number): number {
-  return Number(value.toFixed(Math.min(100, Math.max(0, 2 - Math.floor(Math.log10(step))))));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(step)));
+  // toFixed knows 100 digits.
+  return digits > 100 ? value : Number(value.toFixed(digits));
 }
 
 /**
