@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { openPictures } from '../src/data/pictures/open.ts';
 import { createPictureLoader } from '../src/data/pictures/picture-loader.ts';
 import type { PictureTransform } from '../src/data/pictures/transform.ts';
+import { turboJpeg } from '../src/data/pictures/turbo-jpeg.ts';
 
 const transform: PictureTransform = {
   size: { height: 224, width: 224 },
@@ -37,7 +38,8 @@ const step = async (): Promise<[clock: number, processor: number]> => {
   return [performance.now() - before, (user + system) / 1000];
 };
 await step();
-console.log(JSON.stringify({ library: `sharp ${sharp.versions.sharp}`, pictures: index.length }));
+const library = turboJpeg() === undefined ? `sharp ${sharp.versions.sharp}` : 'libjpeg-turbo';
+console.log(JSON.stringify({ library, pictures: index.length }));
 for await (const line of createInterface({ input: process.stdin })) {
   const times: number[] = [];
   for (let i = 0; i < Number(line); i++) times.push(...(await step()));

@@ -1,9 +1,9 @@
-// Brings what Laurel wants from the system, when it can be had without asking: oneDNN (the fast engine) and
-// Fashion-MNIST (the first data set). Root, or a sudo that asks for no password, installs Debian's packages;
+// Brings what Laurel wants from the system, when it can be had without asking: oneDNN (the fast engine), libjpeg-turbo
+// (quick decoding) and Fashion-MNIST (the first data set). Root, or a sudo that asks for no password, installs Debian's packages;
 // macOS uses Homebrew. What cannot be installed is said in one line, and the work goes on without it.
 //
-//   node tools/setup.mjs               oneDNN and Fashion-MNIST
-//   node tools/setup.mjs --for-tests   also what some tests need: Chromium, ONNX's own checker
+//   node tools/setup.mjs               these three
+//   node tools/setup.mjs --for-tests   also what some tests need: Chromium, MPI, ONNX's own checker
 //   node tools/setup.mjs --dry-run     say what would be done
 //
 // Plain JavaScript without dependencies: it runs before anything else, on the machine's own Node.
@@ -25,9 +25,16 @@ const forTests = flags.includes('--for-tests');
 const wanted = [
   {
     title: 'oneDNN (the fast engine)',
-    isThere: hasOneDnn,
+    isThere: () => hasLibrary(/^libdnnl(\.so\.[23]|\.[23].*\.dylib|\.dylib)/),
     apt: ['libdnnl3.6', 'libdnnl3', 'libdnnl2'],
     brew: 'onednn',
+  },
+  {
+    title: 'libjpeg-turbo (quick decoding of JPEG pictures)',
+    isThere: () => hasLibrary(/^libturbojpeg(\.so\.0|\.dylib)/),
+    apt: ['libturbojpeg0'],
+    brew: 'jpeg-turbo',
+    otherwise: 'Pictures are decoded by sharp without it.',
   },
   {
     title: 'Fashion-MNIST (pictures to train on)',
@@ -133,16 +140,16 @@ function isOnPath(command) {
     .some((folder) => folder !== '' && existsSync(join(folder, command)));
 }
 
-function hasOneDnn() {
+/** Whether a file of that name lies where libraries do. */
+function hasLibrary(name) {
   const folders = [
     ...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter((folder) => folder !== ''),
     ...['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((triplet) => `/usr/lib/${triplet}`),
     ...['/usr/lib', '/usr/lib64', '/usr/local/lib', '/usr/local/lib64'],
-    ...['/opt/homebrew/lib', '/usr/local/opt/onednn/lib', '/opt/homebrew/opt/onednn/lib'],
+    ...['onednn', 'jpeg-turbo'].map((formula) => `/usr/local/opt/${formula}/lib`),
+    ...['/opt/homebrew/lib', '/opt/homebrew/opt/onednn/lib', '/opt/homebrew/opt/jpeg-turbo/lib'],
   ];
-  return folders.some((folder) =>
-    hasEntry(folder, (file) => /^libdnnl(\.so\.[23]|\.[23].*\.dylib|\.dylib)/.test(file)),
-  );
+  return folders.some((folder) => hasEntry(folder, (file) => name.test(file)));
 }
 
 function hasFashionMnist() {

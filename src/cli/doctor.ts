@@ -24,15 +24,19 @@ export function addDoctor(program: Command): void {
   });
 }
 
+const turboHint = 'libjpeg-turbo (libturbojpeg0) is quicker where it is installed';
+
 type Examination = Awaited<ReturnType<typeof examine>>;
 
 async function examine() {
-  const [{ chooseEngine }, { installHint, readRelease }, data, { version }] = await Promise.all([
-    import('../engines/choose.ts'),
-    import('../engines/onednn/install-hint.ts'),
-    import('../data/datasets.ts'),
-    import('../version.ts'),
-  ]);
+  const [{ chooseEngine }, { installHint, readRelease }, data, { turboJpeg }, { version }] =
+    await Promise.all([
+      import('../engines/choose.ts'),
+      import('../engines/onednn/install-hint.ts'),
+      import('../data/datasets.ts'),
+      import('../data/pictures/turbo-jpeg.ts'),
+      import('../version.ts'),
+    ]);
   const { engine, notes } = chooseEngine('auto');
   const { library, path, isa, threads, dtypes } = engine.describe();
   const hasApt = readRelease().ids.some((id) => id === 'debian' || id === 'ubuntu');
@@ -69,6 +73,7 @@ async function examine() {
     isa: isa ?? null,
     threads,
     dtypes,
+    jpegDecoder: turboJpeg() === undefined ? 'sharp' : 'libjpeg-turbo',
     datasets,
     missing,
   };
@@ -91,6 +96,7 @@ function describe(found: Examination): string {
       ['ISA', found.isa ?? 'plain JavaScript'],
       ['Threads', `${found.threads}`],
       ['Types', found.dtypes.join(', ')],
+      ['JPEG', found.jpegDecoder === 'sharp' ? `sharp; ${turboHint}` : found.jpegDecoder],
     ]),
     '',
     table([['Data set', 'Where'], ...rows]),

@@ -1,8 +1,9 @@
 // A stored picture becomes the bytes that its draw needs. Of a plain JPEG the header tells the size, so the draw comes
-// first and only what it shows leaves the decoder: nothing below the part is decoded, and a picture at least three
-// times too large is shrunk inside the decoder (libjpeg gives a half, a quarter or an eighth of the size; libvips
-// wants the rest of a factor of 1.5 for itself). Everything else (PNG, WebP, GIF, turned by EXIF, CMYK, without an
-// end) is decoded whole and upright. Colour profiles are ignored and transparency becomes black, as in raster.ts.
+// first. It is decoded by libjpeg-turbo where that is installed, else by sharp, of which only what the draw shows
+// leaves the decoder; a picture at least three times too large is shrunk inside the decoder (libjpeg gives a half, a
+// quarter or an eighth of the size; libvips wants the rest of a factor of 1.5 for itself). Everything else (PNG, WebP,
+// GIF, turned by EXIF, CMYK, without an end) is decoded whole and upright. Colour profiles are ignored and
+// transparency becomes black, as in raster.ts.
 import sharp, { type Sharp } from 'sharp';
 import { mostPixels } from '../raster.ts';
 import type { Interpolation, Size } from '../resample.ts';
@@ -10,6 +11,7 @@ import { BadPicture, checkFormat, checkPixels, decoding } from './bad-picture.ts
 import type { Part, PictureDraw } from './draw.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { filterReach, type PixelBytes } from './paint.ts';
+import { type JpegDecoder, turboJpeg } from './turbo-jpeg.ts';
 
 /** Pixels, and which of them the draw shows. */
 export interface DecodedPart {
@@ -19,25 +21,32 @@ export interface DecodedPart {
 }
 
 /**
- * Decodes what `draw` shows of an encoded picture. `draw` is told the picture's upright size.
- * Throws BadPicture: empty, no picture, too large, cut off or damaged.
+ * Decodes what `draw` shows of an encoded picture. `draw` is told the picture's upright size. What is no promise has
+ * pixels that are to be used before the next call. Throws BadPicture: empty, no picture, too large, cut off or damaged.
  */
-export async function decodePart(
+export function decodePart(
   bytes: Uint8Array,
   draw: (size: Size) => PictureDraw,
   shown: Size,
   interpolation: Interpolation,
-): Promise<DecodedPart> {
+  decoder: JpegDecoder | undefined = turboJpeg(),
+): DecodedPart | Promise<DecodedPart> {
   checkFormat(bytes);
   const header = readJpegHeader(bytes);
   if (header !== undefined) checkPixels(header);
   if (header?.complete && header.orientation === 1 && header.components !== 4) {
     const drawn = draw(header);
     const shrink = Math.min(header.height / drawn.scaled.height, header.width / drawn.scaled.width);
-    return shrink >= 3
-      ? shrunk(bytes, drawn, shown, interpolation)
-      : cut(bytes, header, drawn, interpolation);
+    if (shrink >= 3) return shrunk(bytes, drawn, shown, interpolation);
+    const pixels = decoder?.(bytes, header);
+    return pixels === undefined
+      ? cut(bytes, header, drawn, interpolation)
+      : { pixels, part: drawn.part, draw: drawn };
   }
+  return whole(bytes, draw);
+}
+
+async function whole(bytes: Uint8Array, draw: (size: Size) => PictureDraw): Promise<DecodedPart> {
   const pixels = await rawPixels(() => open(bytes).autoOrient().flatten());
   checkPixels(pixels);
   const drawn = draw(pixels);
@@ -80,10 +89,10 @@ async function cut(
   const left = Math.max(0, Math.floor(part.left - across));
   const height = Math.min(size.height, Math.ceil(part.top + part.height + down)) - top;
   const width = Math.min(size.width, Math.ceil(part.left + part.width + across)) - left;
-  const whole = height === size.height && width === size.width;
+  const all = height === size.height && width === size.width;
   const pixels = await rawPixels(() => {
     const image = open(bytes);
-    return whole ? image : image.extract({ left, top, width, height });
+    return all ? image : image.extract({ left, top, width, height });
   });
   if (pixels.height !== height || pixels.width !== width) {
     throw new BadPicture(`its header says ${size.width}x${size.height} px, but it holds another size`);

@@ -5,7 +5,7 @@ import { drawErase, eraseBox } from '../erase.ts';
 import { decodeBytes, type Raster, type Scaling, scaleRaster } from '../raster.ts';
 import { checkFormat, checkPixels, decoding } from './bad-picture.ts';
 import { distort, drawPhotometric, drawShift } from './colour.ts';
-import { decodePart } from './decode.ts';
+import { type DecodedPart, decodePart } from './decode.ts';
 import { drawPicture, drawStream, type Part, type PictureDraw } from './draw.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { type PixelBytes, paintPart, type Target } from './paint.ts';
@@ -21,8 +21,8 @@ export interface PictureKey {
 }
 
 /**
- * Writes a picture to `output` from `offset` on: (3, height, width) f32, normalised. Pixels that are stored as such are
- * written before this returns; then there is no promise. Throws BadPicture for bytes that make no picture.
+ * Writes a picture to `output` from `offset` on: (3, height, width) f32, normalised. What needs no waiting (pixels that
+ * are stored as such, plain JPEG files) is written before this returns; then there is no promise. Throws BadPicture for bytes that make no picture.
  */
 export function renderPicture(
   output: Float32Array,
@@ -41,9 +41,11 @@ export function renderPicture(
   }
   const draw = (original: { height: number; width: number }): PictureDraw =>
     drawPicture(transform, train, original, seed, epoch, picture);
-  return decodePart(stored.bytes, draw, size, interpolation).then((decoded) => {
+  const paint = (decoded: DecodedPart): undefined => {
     renderDraw(output, offset, decoded.pixels, decoded.part, decoded.draw, transform, train, key);
-  });
+  };
+  const decoded = decodePart(stored.bytes, draw, size, interpolation);
+  return decoded instanceof Promise ? decoded.then(paint) : paint(decoded);
 }
 
 function renderDraw(
