@@ -1,16 +1,20 @@
 // `npm run bench [-- PART...]`: everything, or the named parts, measured side by side on this machine, in one run; the
 // tables go to the terminal and between their marks in docs/performance.md. `--rounds N --steps N` set how long,
-// `--python FILE` which PyTorch, `--dry` leaves the page alone.
+// `--python FILE` which PyTorch, `--dry` leaves the page alone. `--save FILE` stores the ratios of the tables, and
+// `--compare FILE` holds them against stored ones (the parts that are stored, unless some are named): it fails where
+// one has become worse by more than 15 %, and leaves the page alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/files.ts';
 import { coldStart } from './cold.ts';
+import { compareRatios, type Ratio, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
 import { data } from './data.ts';
 import { describeMachine } from './machine.ts';
 import { occlusion } from './occlusion.ts';
 import type { Part } from './part.ts';
 import { pictureIndex } from './picture-index.ts';
 import { projection } from './projection.ts';
+import { ranks } from './ranks.ts';
 import { scan } from './scan.ts';
 import { scanMemory } from './scan-memory.ts';
 import { training } from './training.ts';
@@ -24,6 +28,7 @@ const parts: readonly Part[] = [
   scanMemory,
   pictureIndex,
   data,
+  ranks,
 ];
 const page = 'docs/performance.md';
 
@@ -34,6 +39,8 @@ const { values, positionals } = parseArgs({
     steps: { type: 'string', default: '3' },
     python: { type: 'string', default: existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3' },
     dry: { type: 'boolean', default: false },
+    compare: { type: 'string' },
+    save: { type: 'string' },
   },
 });
 
@@ -44,9 +51,18 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const { rounds, steps, python, dry } = values;
+const { rounds, steps, python, dry, compare, save } = values;
+let stored: Ratios | undefined;
+try {
+  stored = compare === undefined ? undefined : readRatios(compare);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(2);
+}
+const wanted = positionals.length > 0 ? positionals : Object.keys(stored ?? {});
+const measured: Record<string, Record<string, Ratio>> = {};
 for (const part of parts) {
-  if (positionals.length > 0 && !positionals.includes(part.name)) continue;
+  if (wanted.length > 0 && !wanted.includes(part.name)) continue;
   const text = [
     `Machine: ${describeMachine()}. Date: ${new Date().toISOString().slice(0, 10)}.`,
     `Command: \`npm run bench -- ${part.name} --rounds ${rounds} --steps ${steps}\`.`,
@@ -59,7 +75,17 @@ for (const part of parts) {
     }),
   ].join('\n');
   console.log(`${text}\n`);
-  if (!dry) writeFileAtomic(page, withPart(readFileSync(page, 'utf8'), part.name, text));
+  measured[part.name] = ratiosOf(text);
+  if (!dry && stored === undefined)
+    writeFileAtomic(page, withPart(readFileSync(page, 'utf8'), part.name, text));
+}
+if (save !== undefined)
+  saveRatios(save, measured, existsSync(save) ? readRatios(save) : {}, describeMachine());
+if (stored !== undefined) {
+  const { text, failures } = compareRatios(measured, stored);
+  console.log(text);
+  for (const failure of failures) console.error(`worse: ${failure}`);
+  process.exitCode = failures.length > 0 ? 1 : 0;
 }
 
 /** The page with a new text between the marks of a part. */

@@ -13,6 +13,7 @@ export { type Batch, createLoader, type Loader, type LoaderOptions } from './dat
 export { type Diagram, diagramOf } from './diagram/diagram.ts';
 export { diagramFigure } from './diagram/figure.ts';
 export { diagramPage } from './diagram/page.ts';
+export { joinRanks, type Ranks, type RanksOptions } from './distribute/ranks.ts';
 export { type Choice, chooseDtype, chooseEngine } from './engines/choose.ts';
 export { type Classification, type ClassifyOptions, classify } from './evaluate/classify.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, type MemberProtocol } from './evaluate/evaluate.ts';

@@ -26,6 +26,30 @@ export function addDoctor(program: Command): void {
 
 const turboHint = 'libjpeg-turbo (libturbojpeg0) is quicker where it is installed';
 
+/** The MPI that `--ranks` and `mpirun` would use: its library, its launcher, or what is to be installed. */
+async function examineMpi() {
+  const [{ findLaunchers }, { openMpiLibrary, installHint }] = await Promise.all([
+    import('../distribute/launch.ts'),
+    import('../distribute/mpi/library.ts'),
+  ]);
+  const launcher = findLaunchers()[0];
+  const file = launcher?.file ?? null;
+  try {
+    const implementation = launcher?.implementation;
+    const { version, path } = openMpiLibrary(implementation && { implementation, rank: 0, size: 1 });
+    return { version, path, launcher: file, problem: null, command: file === null ? installHint : null };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { version: null, path: null, launcher: file, problem, command: installHint };
+  }
+}
+
+function describeMpi({ version, path, launcher, problem, command }: Examination['mpi']): string {
+  if (version === null) return `${problem}; for several processes or machines: ${command}`;
+  if (launcher === null) return `${version} (${path}), but no mpirun or mpiexec: ${command}`;
+  return `${version} (${launcher}, ${path})`;
+}
+
 type Examination = Awaited<ReturnType<typeof examine>>;
 
 async function examine() {
@@ -74,6 +98,7 @@ async function examine() {
     threads,
     dtypes,
     jpegDecoder: turboJpeg() === undefined ? 'sharp' : 'libjpeg-turbo',
+    mpi: await examineMpi(),
     datasets,
     missing,
   };
@@ -96,6 +121,7 @@ function describe(found: Examination): string {
       ['ISA', found.isa ?? 'plain JavaScript'],
       ['Threads', `${found.threads}`],
       ['Types', found.dtypes.join(', ')],
+      ['MPI', describeMpi(found.mpi)],
       ['JPEG', found.jpegDecoder === 'sharp' ? `sharp; ${turboHint}` : found.jpegDecoder],
     ]),
     '',

@@ -20,6 +20,7 @@ import { nameNetworkOptions } from './network-options.ts';
 import { addPack } from './pack.ts';
 import { addProbe } from './probe.ts';
 import { addPull } from './pull.ts';
+import { endRanks, waitForTurn } from './rank-options.ts';
 import { addRecipes } from './recipes.ts';
 import { addReport } from './report.ts';
 import { addRuns } from './runs.ts';
@@ -90,6 +91,8 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(await nameNetworkOptions(program, args), { from: 'user' });
   } catch (error) {
+    await waitForTurn();
     process.exitCode = explainFailure(error, verbs);
+    await endRanks(process.exitCode);
   }
 }

@@ -2,6 +2,7 @@
 // was measured on, to stdout. Ctrl-C saves and stops; a second one stops at once.
 import { isAbsolute, relative } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { Ranks } from '../distribute/ranks.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder } from '../files.ts';
 import type { Form } from '../nets/network.ts';
@@ -10,6 +11,14 @@ import type { Progress } from '../train/progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addShared, numberFrom, oneOf, type SharedOptions, wholeNumber } from './options.ts';
 import { count, duration, pairs, percent, printResult } from './output.ts';
+import {
+  addRankFlags,
+  endRanks,
+  joinAsked,
+  type RankFlags,
+  refuseRanks,
+  startsRanks,
+} from './rank-options.ts';
 import { addRecipeFlags, type RecipeFlags, recipeOverrides } from './train-options.ts';
 import { addTransferFlags, type TransferFlags, transferRequest } from './transfer-options.ts';
 import { addJson, addVerb } from './verb.ts';
@@ -26,7 +35,7 @@ export interface TrainingFlags extends Shared, RecipeFlags, TransferFlags {
   workers?: number;
   onBadImage?: 'fail' | 'skip';
 }
-interface Options extends TrainingFlags {
+interface Options extends TrainingFlags, RankFlags {
   resume?: boolean;
   smoke?: boolean;
   dryRun?: boolean;
@@ -48,6 +57,7 @@ export function addTrain(program: Command): void {
     'laurel train resnet18 --form cifar --data cifar-100 --recipe fast --epochs 15 --dtype bf16',
     'laurel train googlenet --weights googlenet.safetensors --train-only head --data flowers --out runs/flowers',
     'laurel train lenet --out runs/first --resume',
+    'mpirun --hostfile hosts -n 8 npx laurel train resnet50 --data /data/imagenet --out runs/resnet50',
   ).argument('<net>', 'name of a network (`laurel nets` lists them)');
   addTrainingFlags(command);
   command
@@ -76,6 +86,7 @@ export function addTrain(program: Command): void {
       'epochs to keep for that, and the last; default: 1,2,5,10,20,30,40,64',
       unitList,
     );
+  addRankFlags(command);
   addJson(command).action(async (name: string, options: Options) => {
     checkRequest(options);
     const [{ createProgress }, { findNetwork }] = await Promise.all([
@@ -84,23 +95,35 @@ export function addTrain(program: Command): void {
     ]);
     findNetwork(name);
     if (options.dryRun || options.overfitBatch) {
+      refuseRanks(options, options.dryRun ? '--dry-run' : '--overfit-batch');
       const { showDryRun, showOverfit } = await import('./rehearse.ts');
       return options.dryRun ? showDryRun(name, options) : showOverfit(name, options);
     }
-    const out = options.out ?? freshFolder(name);
-    makeFolder(out);
+    if (startsRanks(options)) {
+      const { runAsRanks } = await import('../distribute/launch.ts');
+      process.exitCode = await runAsRanks(options.ranks ?? 1);
+      return;
+    }
+    const ranks = await joinAsked(options);
+    const out = ranks.told(() => options.out ?? freshFolder(name));
+    if (ranks.leads) makeFolder(out);
     const progress = createProgress(process.stderr);
-    const interruption = listenForInterrupt(() => progress.onEvent({ type: 'note', message: stopping }));
+    const onStop = (): void => {
+      if (ranks.leads) progress.onEvent({ type: 'note', message: stopping });
+    };
+    const interruption = listenForInterrupt(onStop, ranks.size > 1);
     try {
-      const result = await runTraining(name, options, { out, signal: interruption.signal, progress });
+      const result = await runTraining(name, options, { out, signal: interruption.signal, progress, ranks });
       progress.close();
-      printResult(options.json, result, () => describe(name, result));
+      if (ranks.leads) printResult(options.json, result, () => describe(name, result));
+      ranks.leave();
       process.exitCode = interruption.exitCode() ?? 0;
     } catch (error) {
       progress.close();
       // Cut off before there was anything to save (a download, the first look at the data).
       if (!interruption.signal.aborted || (error as Error).name !== 'AbortError') throw error;
       process.exitCode = interruption.exitCode() ?? 1;
+      await endRanks(process.exitCode);
     } finally {
       interruption.release();
     }
@@ -156,12 +179,13 @@ interface Running {
   readonly out: string;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  readonly ranks: Ranks;
 }
 
 async function runTraining(
   name: string,
   options: Options,
-  { out, signal, progress }: Running,
+  { out, signal, progress, ranks }: Running,
 ): Promise<TrainResult> {
   const { train } = await import('../train/trainer.ts');
   return train({
@@ -174,6 +198,8 @@ async function runTraining(
     keep: options.keep,
     logEvery: options.logEvery,
     ...(options.watch && { watch: { layers: options.watch, epochs: options.watchEpochs } }),
+    ranks,
+    syncBatchNorm: options.syncBn,
     signal,
     onEvent: progress.onEvent,
   });
@@ -212,6 +238,10 @@ export function fromHere(path: string): string {
   return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short;
 }
 
+function onRanks({ ranks }: TrainResult['protocol']): string {
+  return ranks === undefined ? '' : ` on each of ${ranks.count} ranks (${ranks.mpi})`;
+}
+
 function describe(name: string, result: TrainResult): string {
   const { protocol, weights, status } = result;
   const errors: [string, string][] = [];
@@ -243,7 +273,7 @@ function describe(name: string, result: TrainResult): string {
         : [['Pictures skipped', count(result.skippedPictures)] as [string, string]]),
       [
         'Protocol',
-        `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${engine.threads} threads, seed ${seed}`,
+        `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${engine.threads} threads${onRanks(protocol)}, seed ${seed}`,
       ],
       ['Run folder', out],
     ]),

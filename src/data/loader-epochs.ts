@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import type { Batch, Loader, LoaderOptions } from './loader.ts';
 import type { BatchSource } from './loader-threads.ts';
 import { checkMix, mixes } from './mix.ts';
+import { partOfBatch, wholeShare } from './part.ts';
 
 type SharedOptions = Pick<LoaderOptions, 'batch' | 'workers' | 'ahead' | 'indices' | 'lastBatch' | 'mix'>;
 
@@ -44,7 +45,7 @@ export function planEpochs(
 /** `Loader.epoch` over a source. */
 export function epochsOf<Report>(
   source: BatchSource<Report>,
-  options: Pick<SharedOptions, 'batch' | 'lastBatch' | 'mix'>,
+  options: Pick<LoaderOptions, 'batch' | 'part' | 'lastBatch' | 'mix'>,
   details: {
     readonly batchesPerEpoch: number;
     /** Floats per picture. */
@@ -55,8 +56,9 @@ export function epochsOf<Report>(
     readonly onBatch?: (count: number, report: Report | undefined, fresh: boolean) => void;
   },
 ): Loader['epoch'] {
-  const { batch, lastBatch, mix } = options;
+  const { batch, part = wholeShare, lastBatch, mix } = options;
   const { batchesPerEpoch, size } = details;
+  const division = { batch, part, padded: lastBatch === 'pad' };
   const mixed = mixes(mix);
   let busy = false;
   return async function* epoch(number, fromBatch = 0): AsyncGenerator<Batch, void, undefined> {
@@ -71,16 +73,17 @@ export function epochsOf<Report>(
       source.start(number, order, fromBatch, batchesPerEpoch);
       for (let index = fromBatch; index < batchesPerEpoch; index++) {
         const { slot, report } = await source.take(index);
-        const count = Math.min(batch, order.length - index * batch);
+        const { whole, first, count, places } = partOfBatch(division, order.length, index);
         details.onBatch?.(count, report, index === fromBatch);
-        const shown = lastBatch === 'pad' ? batch : count;
         yield {
-          images: slot.images.subarray(0, shown * size),
-          labels: slot.labels.subarray(0, shown),
-          indices: slot.indices.subarray(0, shown),
+          images: slot.images.subarray(0, places * size),
+          labels: slot.labels.subarray(0, places),
+          indices: slot.indices.subarray(0, places),
           count,
+          whole,
+          first,
           index,
-          ...(mixed && { otherLabels: slot.otherLabels.subarray(0, shown), share: slot.share[0] as number }),
+          ...(mixed && { otherLabels: slot.otherLabels.subarray(0, places), share: slot.share[0] as number }),
         };
       }
     } finally {

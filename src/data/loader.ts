@@ -8,11 +8,14 @@ import type { Dataset } from './dataset.ts';
 import { epochsOf, planEpochs, workerFile } from './loader-epochs.ts';
 import { inlineSource, threadedSource } from './loader-threads.ts';
 import type { MixOptions } from './mix.ts';
+import { type RankShare, wholeShare } from './part.ts';
 import { permutation } from './random.ts';
 
 export interface LoaderOptions {
   /** Pictures per batch. */
   readonly batch: number;
+  /** Makes one rank's part of each batch alone; default the whole. */
+  readonly part?: RankShare | undefined;
   readonly augmentation?: Augmentation;
   /** Fixes order and augmentation; default 0. */
   readonly seed?: number;
@@ -32,14 +35,17 @@ export interface LoaderOptions {
 
 /** A batch; its arrays stay valid until the next one is asked for. */
 export interface Batch {
-  /** (N,C,H,W) float32, normalised. N is `count`, or the batch size when padded (zeros after `count`). */
+  /** (N,C,H,W) float32, normalised. N is `count`, or the size of the part when padded (zeros after `count`). */
   readonly images: Float32Array;
   /** N classes; -1 after `count`. */
   readonly labels: Int32Array;
   /** N positions in the data set; 0xffffffff after `count`. */
   readonly indices: Uint32Array;
-  /** Pictures in it. */
+  /** Pictures in it; none where a rank has no part of a small last batch. */
   readonly count: number;
+  /** Pictures of the whole batch, and how many of them come before these: other ranks'. */
+  readonly whole: number;
+  readonly first: number;
   /** Its number in the epoch. */
   readonly index: number;
   /** Where pictures were mixed: the classes of the other pictures; the loss is share CE(labels) + (1 - share) CE(otherLabels). */
@@ -67,6 +73,7 @@ export function createLoader(
   workerUrl: URL = workerFile('loader-worker', import.meta.url),
 ): Loader {
   const { batch, augmentation, seed = 0, shuffle, workers = 1, ahead = 2, mix } = options;
+  const { part = wholeShare, lastBatch } = options;
   const { indices, batchesPerEpoch, picturesPerEpoch } = planEpochs(options, dataset);
   checkAugmentation(dataset.channels, augmentation);
   const { height, width } = augmentedSize(dataset, augmentation);
@@ -76,6 +83,8 @@ export function createLoader(
     augmentation,
     seed,
     batch,
+    part,
+    padded: lastBatch === 'pad',
     size: channels * height * width,
     shown: { height, width },
     mix,

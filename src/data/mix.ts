@@ -63,12 +63,13 @@ export function drawMix(mix: MixOptions, size: Size, seed: number, epoch: number
   return { share: 1 - (box.height * box.width) / (height * width), box };
 }
 
-/** The first picture's partner is the last, which is changed before it is needed. */
+/** The first picture's partner, which may be changed before it is needed. */
 let saved = new Float32Array(0);
 
 /**
  * Mixes the first `count` pictures of (N, channels, height, width) `images` in place and writes the classes of their
- * partners to `otherLabels` (the rest of which becomes -1).
+ * partners to `otherLabels` (the rest of which becomes -1). `before`: the place of the first one's partner, by default
+ * the last one's.
  */
 export function mixInto(
   images: Float32Array,
@@ -77,14 +78,15 @@ export function mixInto(
   count: number,
   shape: Size & { readonly channels: number },
   draw: MixDraw,
+  before = count - 1,
 ): void {
   const { channels, height, width } = shape;
   const size = channels * height * width;
   otherLabels.fill(-1, count);
-  for (let i = 0; i < count; i++) otherLabels[i] = labels[(i + count - 1) % count] as number;
-  if (count < 2) return;
+  for (let i = 0; i < count; i++) otherLabels[i] = labels[i === 0 ? before : i - 1] as number;
+  if (count === 0 || before === 0) return;
   if (saved.length !== size) saved = new Float32Array(size);
-  saved.set(images.subarray((count - 1) * size, count * size));
+  saved.set(images.subarray(before * size, (before + 1) * size));
   for (let i = count - 1; i >= 0; i--) {
     const own = images.subarray(i * size, (i + 1) * size);
     const other = i === 0 ? saved : images.subarray((i - 1) * size, i * size);

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Agreement, agree } from './agreement.ts';
-import type { Group } from './group.ts';
+import { type Agreement, type Assembly, agree } from './agreement.ts';
 
-/** A group in which every rank has spoken. */
-const saying = (...all: Agreement[]): Group =>
-  ({ gatherTexts: () => all.map((each) => JSON.stringify(each)) }) as unknown as Group;
+/** Ranks that have all spoken. */
+const saying = (...all: Agreement[]): Assembly => ({ gather: <T>() => all as T[] });
 
 describe('agree', () => {
   it('says nothing where all say the same', () => {

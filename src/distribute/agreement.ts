@@ -1,14 +1,19 @@
 // Ranks that compute different things would average nonsense: before the first step they compare what the result
 // depends on, and a rank that differs from the first one is refused by the name of what differs.
 import { UserError } from '../errors.ts';
-import type { Group } from './group.ts';
 
 /** What must be the same everywhere, by the name that an error gives it. */
 export type Agreement = Readonly<Record<string, string>>;
 
+/** What brings together what each rank says. */
+export interface Assembly {
+  /** By rank. */
+  gather<T>(own: T): T[];
+}
+
 /** Throws a UserError, on every rank the same, unless all ranks say the same. */
-export function agree(group: Group, own: Agreement): void {
-  const said = group.gatherTexts(JSON.stringify(own)).map((text) => JSON.parse(text) as Agreement);
+export function agree(ranks: Assembly, own: Agreement): void {
+  const said = ranks.gather(own);
   const differences = said.flatMap((other, rank) => differencesOf(said[0] as Agreement, other, rank));
   if (differences.length === 0) return;
   throw new UserError(

@@ -3,7 +3,8 @@
 //
 // On the wire numbers are f32, or bf16 for half the bytes. MPI knows no bf16, so that sum is made of two exchanges:
 // every rank gets its part of the message from all others, adds them in f32 in the order of the ranks, and hands the
-// rounded sum to all. All ranks so have the same bits.
+// rounded sum to all. All ranks so have the same bits. The second exchange of a message starts when its first one has
+// ended, but after that of the message before it: all ranks have to start them in the same order.
 import type { Exchange } from '../graph/ops/exchange.ts';
 import type { NumericArray } from '../graph/tensor.ts';
 import type { Group } from './group.ts';
@@ -34,14 +35,15 @@ export interface RankExchange extends Exchange {
 
 export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
   const underWay = new Map<string, { transfer: Transfer; began: number }>();
+  let lastHalf: HalvedTransfer | undefined;
   let traffic: Traffic = noTraffic;
   return {
     size: group.size,
     start(channel, numbers) {
       if (group.size === 1) return;
       const began = performance.now();
-      const transfer =
-        wire === 'bf16' ? startBf16Sum(group, numbers as Float32Array) : startSum(group, numbers);
+      if (wire === 'bf16') lastHalf = startBf16Sum(group, numbers as Float32Array, lastHalf);
+      const transfer = wire === 'bf16' && lastHalf ? lastHalf : startSum(group, numbers);
       underWay.set(channel, { transfer, began });
       const bytes = numbers.length * (wire === 'bf16' ? 2 : numbers.BYTES_PER_ELEMENT);
       traffic = { ...traffic, messages: traffic.messages + 1, bytes: traffic.bytes + bytes };
@@ -79,24 +81,43 @@ function startSum(group: Group, numbers: NumericArray): Transfer {
   return group.startSum(numbers as Numbers);
 }
 
-/** The sum in two exchanges; goes from one to the other whenever it is looked at. */
-function startBf16Sum(group: Group, numbers: Float32Array): Transfer {
+/** A sum in two exchanges. */
+interface HalvedTransfer extends Transfer {
+  /** Whether the second one has started; starts it if the first has ended. */
+  gathers(): boolean;
+}
+
+/**
+ * The sum in two exchanges; goes from one to the other whenever it is looked at, but not before the sum `before` it has.
+ */
+function startBf16Sum(
+  group: Group,
+  numbers: Float32Array,
+  before: HalvedTransfer | undefined,
+): HalvedTransfer {
   const { size } = group;
   const part = Math.ceil(numbers.length / size);
   const packed = new Uint16Array(part * size);
   packBf16(numbers, packed);
   const parts = new Uint16Array(part * size);
   let transfer = group.startAllToAll(packed, parts);
+  let previous = before;
   let phase: 'scattering' | 'gathering' | 'over' = 'scattering';
+  const gathers = (): boolean => {
+    if (phase !== 'scattering') return true;
+    if (previous !== undefined && !previous.gathers()) return false;
+    // What has had its turn is let go.
+    previous = undefined;
+    if (!transfer.done()) return false;
+    phase = 'gathering';
+    transfer = group.startAllGather(addParts(parts, part, size), packed);
+    return true;
+  };
   return {
+    gathers,
     done() {
       if (phase === 'over') return true;
-      if (!transfer.done()) return false;
-      if (phase === 'scattering') {
-        phase = 'gathering';
-        transfer = group.startAllGather(addParts(parts, part, size), packed);
-        return false;
-      }
+      if (!gathers() || !transfer.done()) return false;
       unpackBf16(packed, numbers);
       phase = 'over';
       return true;

@@ -26,6 +26,8 @@ export interface Group {
   broadcast(numbers: Numbers, root: number): void;
   /** What each rank says, by rank. */
   gatherTexts(text: string): string[];
+  /** Runs something during which no rank loses its patience: one of them has long work to do by itself. */
+  patiently<T>(run: () => T): T;
   /** Ends every rank at once. */
   abort(exitCode: number): void;
   /** Leaves in good order. */
@@ -33,9 +35,11 @@ export interface Group {
 }
 
 export interface GroupOptions {
-  /** How long a rank is waited for before the roll is called; default 120. */
+  /** How long a rank is waited for before the roll is called; default `defaultPatienceSeconds`. */
   readonly patienceSeconds?: number;
 }
+
+export const defaultPatienceSeconds = 120;
 
 /** How long an answer to the roll may take. */
 const rollCallSeconds = 3;
@@ -50,10 +54,13 @@ export function joinGroup(options: GroupOptions = {}): Group {
   return groupOf(joinMpi(), options);
 }
 
-export function groupOf(mpi: Mpi, { patienceSeconds = 120 }: GroupOptions = {}): Group {
+export function groupOf(mpi: Mpi, options: GroupOptions = {}): Group {
+  const { patienceSeconds = defaultPatienceSeconds } = options;
+  let patient = false;
   const wait = (transfer: Transfer, what: string): number => {
     const began = performance.now();
-    if (until(() => transfer.done(), 1000 * patienceSeconds)) return performance.now() - began;
+    if (until(() => transfer.done(), patient ? Number.POSITIVE_INFINITY : 1000 * patienceSeconds))
+      return performance.now() - began;
     const silent = callTheRoll(mpi);
     const names = silent.length === 1 ? `Rank ${silent[0]} does` : `Ranks ${silent.join(', ')} do`;
     throw new UserError(
@@ -73,6 +80,14 @@ export function groupOf(mpi: Mpi, { patienceSeconds = 120 }: GroupOptions = {}):
     sum,
     broadcast: (numbers, root) => {
       wait(mpi.startBroadcast(numbers, root), 'a broadcast');
+    },
+    patiently(run) {
+      patient = true;
+      try {
+        return run();
+      } finally {
+        patient = false;
+      }
     },
     gatherTexts(text) {
       const own = new TextEncoder().encode(text);
@@ -102,12 +117,18 @@ function callTheRoll(mpi: Mpi): number[] {
 
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
+/** No look takes so long: a longer gap is one in which this process was stopped itself, and has not waited. */
+const longestLookMs = 1000;
+
 /** Whether `happened` within `limitMs`. */
 function until(happened: () => boolean, limitMs: number): boolean {
-  const began = performance.now();
+  let waited = 0;
+  let looked = performance.now();
   for (;;) {
     if (happened()) return true;
-    const waited = performance.now() - began;
+    const now = performance.now();
+    waited += Math.min(now - looked, longestLookMs);
+    looked = now;
     if (waited > limitMs) return false;
     if (waited > spinMs) Atomics.wait(bed, 0, 0, napMs);
   }

@@ -33,6 +33,8 @@ export interface CompileOptions {
    * that the library offers beside the chosen one, each by itself.
    */
   readonly profile?: boolean | 'full';
+  /** Called between the steps of a run, where there is something else to keep going: messages that are under way. */
+  readonly betweenSteps?: (() => void) | undefined;
 }
 
 /** An implementation that could compute a step. */

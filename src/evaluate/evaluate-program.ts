@@ -1,14 +1,19 @@
 // Runs a test program over a loader's batches and counts: the test that a training makes of its own weights.
 // The last batch is padded with label -1, which the test step does not count, so any number of pictures is exact.
+// Ranks test their parts of each batch, and every one of them gets the counts of all.
 import type { Loader } from '../data/loader.ts';
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { Program } from '../engines/engine.ts';
-import { type Counts, createTally } from './tally.ts';
+import { type Answer, type Counts, createTally } from './tally.ts';
 
 export type { Answer, Counts } from './tally.ts';
 
 export interface EvaluateProgramOptions {
   readonly classes: number;
   readonly signal?: AbortSignal;
+  /** Who shares the test; the loader makes this one's parts. Default: this process alone. */
+  readonly ranks?: Ranks;
+  /** `done` counts the pictures of all ranks. */
   readonly onBatch?: (done: number, total: number) => void;
 }
 
@@ -21,22 +26,61 @@ export async function evaluateProgram(
   loader: Loader,
   options: EvaluateProgramOptions,
 ): Promise<Counts | undefined> {
-  const { classes, signal, onBatch } = options;
+  const { classes, signal, onBatch, ranks = alone } = options;
   const tally = createTally(classes);
+  const places: number[] = [];
   let loss = 0;
+  let done = 0;
   const start = performance.now();
   for await (const batch of loader.epoch(0)) {
-    if (signal?.aborted) return undefined;
+    if (signal?.aborted) break;
     const { count, labels, indices } = batch;
     const outputs = program.run({ images: batch.images, labels });
     loss += ((outputs.loss as Float32Array)[0] as number) * count;
     const probabilities = outputs.probabilities as Float32Array;
     for (let place = 0; place < count; place++) {
       tally.add(indices[place] as number, labels[place] as number, probabilities, place * classes);
+      places.push(done + batch.first + place);
     }
-    onBatch?.(tally.n, loader.picturesPerEpoch);
+    done += batch.whole;
+    onBatch?.(done, loader.picturesPerEpoch);
     // Signals and timers get their turn between the engine's long calls.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return tally.counts((performance.now() - start) / 1000, loss / tally.n);
+  const seconds = (performance.now() - start) / 1000;
+  const [stops, lossOfAll] = ranks.sum(Number(done < loader.picturesPerEpoch), loss) as [number, number];
+  if (stops > 0) return undefined;
+  const own = tally.counts(seconds, lossOfAll / loader.picturesPerEpoch);
+  return ranks.size === 1 ? own : countsOfAll(own, places, ranks);
+}
+
+/** `own` with the answers of all ranks, in the order in which one process gives them. `places`: of each own answer. */
+function countsOfAll(own: Counts, places: readonly number[], ranks: Ranks): Counts {
+  const classes = own.confusion.length;
+  const found = ranks.gather(own.answers.map((answer, i) => ({ place: places[i] as number, answer })));
+  const answers = found
+    .flat()
+    .sort((a, b) => a.place - b.place)
+    .map(({ answer }) => answer);
+  return { ...countAnswers(answers, classes), loss: own.loss, seconds: own.seconds, answers };
+}
+
+function countAnswers(
+  answers: readonly Answer[],
+  classes: number,
+): Pick<Counts, 'n' | 'top1Error' | 'top5Error' | 'confusion'> {
+  const n = answers.length;
+  const within = (limit: number): number => answers.filter(({ rank }) => rank < limit).length;
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (const { label, top } of answers) {
+    const row = confusion[label] as number[];
+    const answer = top[0]?.class as number;
+    row[answer] = (row[answer] as number) + 1;
+  }
+  return {
+    n,
+    top1Error: (100 * (n - within(1))) / n,
+    top5Error: (100 * (n - within(5))) / n,
+    confusion,
+  };
 }

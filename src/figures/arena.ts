@@ -1,7 +1,7 @@
 // What lies where in the arena, and when: time from left to right in steps, addresses upwards, a rectangle for each
 // stretch that holds something. Where the line of what is alive touches the top, no plan could do with less.
 import { linearAxis } from './axis.ts';
-import { ink, seriesColour } from './colour.ts';
+import { ink, type Rgb, seriesColour, textOn } from './colour.ts';
 import { heading, margin } from './heading.ts';
 import { type Drawing, line, polyline, rect, writeDrawing } from './svg.ts';
 import { drawText, fitName, textWidth } from './text.ts';
@@ -72,24 +72,29 @@ export function drawArena(options: ArenaOptions): Drawing {
     });
   }
   // Results in place lie on what they took over.
+  let names = '';
   for (const each of [...rectangles].sort((a, b) => a.first - b.first)) {
     const [x1, x2] = [xAxis.place(each.first), xAxis.place(each.last + 1)];
     const [y1, y2] = [y(each.offset + each.bytes), y(each.offset)];
     body += rect(x1, y1, x2 - x1, y2 - y1, {
       fill: colourOf(each.group),
-      fillOpacity: 0.75,
       stroke: ink.paper,
       strokeWidth: Math.min(0.6, (x2 - x1) / 6, (y2 - y1) / 6),
     });
-    const name = fitName(each.name, x2 - x1 - 8, 11);
-    if (y2 - y1 >= 13 && x2 - x1 >= 40 && name.length > 3)
-      body += drawText(name, (x1 + x2) / 2, (y1 + y2) / 2, {
-        size: 11,
-        anchor: 'middle',
-        vertical: 'middle',
-        fill: ink.paper,
-      });
+    // What is taken over in place is covered from there on; its name stays clear of that.
+    const over = rectangles.find(
+      ({ offset, first }) => offset === each.offset && first > each.first && first <= each.last,
+    );
+    const end = over === undefined ? x2 : xAxis.place(over.first);
+    if (y2 - y1 < 13 || (end - x1 < 72 && textWidth(each.name, 11) > end - x1 - 8)) continue;
+    names += drawText(fitName(each.name, end - x1 - 8, 11), (x1 + end) / 2, (y1 + y2) / 2, {
+      size: 11,
+      anchor: 'middle',
+      vertical: 'middle',
+      fill: textOn(rgbOf(colourOf(each.group))),
+    });
   }
+  body += names;
   const alive = aliveBytes(rectangles, firstStep, lastStep);
   const steps = alive.flatMap((bytes, i) => [
     [xAxis.place(firstStep + i), y(bytes)] as const,
@@ -125,8 +130,7 @@ function drawLegend(
 ): { body: string; bottom: number } {
   const shown = groups.slice(0, coloured);
   const entries = shown.map((group) => ({ label: group, colour: colourOf(group) }));
-  if (groups.length > coloured)
-    entries.push({ label: `${groups.length - coloured} others`, colour: otherColour });
+  if (groups.length > coloured) entries.push({ label: 'others', colour: otherColour });
   let [x, y, body] = [margin, top, ''];
   const next = (needed: number): void => {
     if (x + needed > width - margin && x > margin) [x, y] = [margin, y + 24];
@@ -134,7 +138,7 @@ function drawLegend(
   for (const { label, colour } of entries) {
     const needed = 22 + textWidth(label, 14) + 24;
     next(needed);
-    body += rect(x, y - 7, 14, 14, { fill: colour, fillOpacity: 0.75 });
+    body += rect(x, y - 7, 14, 14, { fill: colour });
     body += drawText(label, x + 22, y, { size: 14, vertical: 'middle' });
     x += needed;
   }
@@ -149,6 +153,11 @@ function drawLegend(
     x += needed;
   }
   return { body, bottom: y };
+}
+
+function rgbOf(hex: string): Rgb {
+  const value = Number.parseInt(hex.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** Bytes in use at each step; what lies on the same place counts once. */

@@ -91,7 +91,7 @@ function drawPlane(
   const gflops = ({ flops, ms }: RooflinePoint): number => flops / ms / 1e6;
   const ridges = roofs.map((roof) => roof.gflops / copyGBs);
   const xs = [...points.map(intensity), ...ridges.flatMap((ridge) => [ridge / 3, ridge * 3])];
-  const ys = [...points.map(gflops), ...roofs.map((roof) => roof.gflops * 1.2)];
+  const ys = [...points.map(gflops), ...roofs.map((roof) => roof.gflops * 1.3)];
   const xAxis = logAxis(Math.min(...xs), Math.max(...xs), frame.left, frame.right);
   const yAxis = logAxis(Math.min(...ys) * 0.8, Math.max(...ys), frame.bottom, frame.top);
   let body = drawGrid(xAxis, yAxis, frame);
@@ -135,8 +135,9 @@ function drawPlane(
   }));
   for (const { point, x, y, radius: r } of [...marks].sort((a, b) => b.radius - a.radius))
     body += circle(x, y, r, styleOf(groups.indexOf(point.group)));
-  const costly = [...marks].sort((a, b) => b.point.ms - a.point.ms).slice(0, labelled);
-  return body + drawNames(costly, frame);
+  // Above the roof there is nothing but its name.
+  const highest = Math.min(...roofs.map((roof) => yAxis.place(roof.gflops)), frame.bottom);
+  return body + drawNames(costliest(marks), { ...frame, top: Math.max(frame.top, highest + 5) });
 }
 
 function drawGrid(xAxis: ReturnType<typeof logAxis>, yAxis: ReturnType<typeof logAxis>, frame: Box): string {
@@ -189,17 +190,40 @@ function drawSlope(
   });
 }
 
-function drawNames(
-  marks: readonly { point: RooflinePoint; x: number; y: number; radius: number }[],
-  frame: Box,
-): string {
+interface Mark {
+  readonly point: RooflinePoint;
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+  readonly label: string;
+}
+
+/** The most costly points that get a name; those that lie on one of them are counted behind its name. */
+function costliest(marks: readonly Omit<Mark, 'label'>[]): Mark[] {
+  const chosen: { mark: Omit<Mark, 'label'>; hidden: number }[] = [];
+  for (const mark of [...marks].sort((a, b) => b.point.ms - a.point.ms)) {
+    const under = chosen.find(
+      ({ mark: other }) =>
+        Math.hypot(other.x - mark.x, other.y - mark.y) < Math.max(other.radius, 8) &&
+        other.point.group === mark.point.group,
+    );
+    if (under !== undefined) under.hidden++;
+    else if (chosen.length < labelled) chosen.push({ mark, hidden: 0 });
+  }
+  return chosen.map(({ mark, hidden }) => ({
+    ...mark,
+    label: hidden === 0 ? mark.point.name : `${mark.point.name} and ${hidden} more`,
+  }));
+}
+
+function drawNames(marks: readonly Mark[], frame: Box): string {
   const size = 12.5;
   const boxes = placeLabels(
-    marks.map(({ point, x, y, radius }) => ({
+    marks.map(({ label, x, y, radius }) => ({
       x,
       y,
       radius,
-      width: textWidth(point.name, size),
+      width: textWidth(label, size),
       height: size,
     })),
     frame,
@@ -207,12 +231,12 @@ function drawNames(
   let lines = '';
   let names = '';
   boxes.forEach((box, i) => {
-    const { point, x, y, radius } = marks[i] as (typeof marks)[number];
+    const { label, x, y, radius } = marks[i] as Mark;
     const nearX = Math.max(box.left, Math.min(x, box.right));
     const nearY = Math.max(box.top, Math.min(y, box.bottom));
     if (Math.hypot(nearX - x, nearY - y) > radius + 8)
       lines += line(x, y, nearX, nearY, { stroke: ink.muted, strokeWidth: 0.8 });
-    names += drawText(point.name, box.left, (box.top + box.bottom) / 2, { size, vertical: 'middle' });
+    names += drawText(label, box.left, (box.top + box.bottom) / 2, { size, vertical: 'middle' });
   });
   return lines + names;
 }
@@ -228,7 +252,7 @@ function drawRows(
   const rows = [...Map.groupBy(points, ({ group }) => group)].sort((a, b) => time(b[1]) - time(a[1]));
   if (rows.length > maxRows) {
     const rest = rows.splice(maxRows - 1);
-    rows.push([`${rest.length} others`, rest.flatMap(([, list]) => list)]);
+    rows.push(['others', rest.flatMap(([, list]) => list)]);
   }
   const gbs = ({ bytes, ms }: RooflinePoint): number => bytes / ms / 1e6;
   const fastest = Math.max(copyGBs, ...points.map(gbs));

@@ -78,7 +78,12 @@ export interface RankPart {
   /** Pictures of the batch that come before this rank's: dropout's masks are those of the whole batch. */
   readonly firstPicture: number;
   /** Batch norm over the batches of all ranks; absent: over the rank's own. */
-  readonly synchronise?: Exchange;
+  readonly synchronise?: Exchange | undefined;
+  /**
+   * The rank has no picture of this batch, and what it is fed instead counts for nothing: batch norm keeps its running
+   * statistics, and has no part in those of all ranks.
+   */
+  readonly idle?: boolean;
 }
 
 export interface Mode {
@@ -124,9 +129,11 @@ export function layers(graph: Graph, { training, frozen = () => false, part }: M
         };
         const still = frozen(`${graph.path}.weight`) && frozen(`${graph.path}.bias`);
         const options = { epsilon, momentum, training: training && !still };
-        const together = part?.synchronise;
-        if (options.training && together) return synchronisedBatchNorm(x, states, options, together);
-        return batchNorm(x, states, options);
+        const { synchronise, idle = false } = part ?? {};
+        if (options.training && synchronise) {
+          return synchronisedBatchNorm(x, states, { ...options, exchange: synchronise, idle });
+        }
+        return batchNorm(x, states, { ...options, training: options.training && !idle });
       }),
     maxPool: (x, name, kernel, options) => scope(graph, name, () => maxPool(x, { kernel, ...options })),
     averagePool: (x, name, kernel, options) =>

@@ -17,6 +17,11 @@ export type EventFile = {
   close(): void;
 };
 
+/** Of a process that leaves the writing to another one. */
+export function noEvents(path: string): EventFile {
+  return { path, scalar() {}, close() {} };
+}
+
 /**
  * Starts an event file in `folder` (made when absent); files already there stay. With `resumeStep` TensorBoard
  * drops what older files say of that step and later ones. Throws a UserError when the folder cannot be written.

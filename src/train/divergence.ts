@@ -13,8 +13,8 @@ export function divergence(
   learningRate: number,
   problem: string,
 ): UserError {
-  const { paths, config } = setup;
-  const meta = readMeta(paths.checkpoints, 'last');
+  const { paths, config, ranks } = setup;
+  const meta = !ranks.leads ? undefined : readMeta(paths.checkpoints, 'last');
   const left =
     meta === undefined
       ? 'No checkpoint had been written.'
@@ -22,6 +22,7 @@ export function divergence(
   const message =
     `The loss ${problem} (epoch ${position.epoch + 1}, step ${position.step + 1}, learning rate ` +
     `${Number(learningRate.toPrecision(3))}). ${left} Try a lower learning rate or a longer warm-up.`;
+  if (!ranks.leads) return new UserError(message);
   writeJson(paths.summary, {
     status: 'diverged',
     message,

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
 import { drawConfusion, drawPredictions } from '../evaluate/figures.ts';
+import { elementCount } from '../graph/tensor.ts';
 import { readMetrics } from '../run/metrics.ts';
 import { matchWeights } from '../weights/match.ts';
 import { readSafetensors } from '../weights/safetensors.ts';
@@ -21,14 +22,33 @@ export interface Trained {
   readonly lastEpoch: EpochRecord | undefined;
   /** Median of this process's steps. */
   readonly imagesPerSecond: number | null;
+  /** Whether it was asked to stop. */
+  readonly stopped: boolean;
 }
 
+/** Every rank takes its part in the tests and gets the same result; rank 0 draws and writes. */
 export async function finishRun(setup: Setup, trained: Trained): Promise<TrainResult> {
   const { position } = trained;
-  const { config, paths, recipe } = setup;
-  const complete = isComplete(recipe, position);
+  const { recipe, ranks } = setup;
+  const complete = isComplete(recipe, position) && !trained.stopped;
   const last = complete ? await test(setup) : undefined;
   const best = last === undefined ? undefined : await testBest(setup, position, last);
+  const [skipped = 0] = ranks.sum(setup.skipped.size);
+  const result = ranks.leads ? await leave(setup, trained, { last, best, skipped }) : undefined;
+  return ranks.patiently(() => ranks.told(() => result as TrainResult));
+}
+
+interface Tested {
+  readonly last: Counts | undefined;
+  readonly best: TestResult | undefined;
+  /** Pictures that were left out, on all ranks. */
+  readonly skipped: number;
+}
+
+/** Leaves figures and summary. */
+async function leave(setup: Setup, trained: Trained, { last, best, skipped }: Tested): Promise<TrainResult> {
+  const { position } = trained;
+  const { config, paths, recipe } = setup;
   const interrupted = last === undefined;
   setup.checkFolder();
   await drawFigures(setup, last);
@@ -52,7 +72,7 @@ export async function finishRun(setup: Setup, trained: Trained): Promise<TrainRe
     },
     imagesPerSecond: trained.imagesPerSecond,
     seconds: position.seconds,
-    ...(setup.skipped.size > 0 && { skippedPictures: setup.skipped.size }),
+    ...(skipped > 0 && { skippedPictures: skipped }),
     out: setup.out,
     weights: {
       last: weightsPath(paths.checkpoints, 'last'),
@@ -66,6 +86,7 @@ export async function finishRun(setup: Setup, trained: Trained): Promise<TrainRe
       seed: config.seed,
       batch: recipe.batch,
       pictures: config.data.pictures,
+      ...(config.ranks && { ranks: config.ranks }),
       crops: viewOf(setup),
     },
   };
@@ -91,11 +112,12 @@ function lastEpochOf(metrics: string): EpochRecord | undefined {
 
 /** The test of the weights that the programs hold; undefined when the signal fired. */
 async function test(setup: Setup): Promise<Counts | undefined> {
-  const { programs, testLoader, config, options, emit } = setup;
-  if (options.signal?.aborted) return undefined;
+  const { programs, testLoader, config, options, emit, ranks } = setup;
+  programs.settleStatistics();
   return evaluateProgram(programs.test(), testLoader, {
     classes: config.classes.length,
     signal: options.signal,
+    ranks,
     onBatch: (done, total) => emit({ type: 'evaluate', split: 'test', done, total }),
   });
 }
@@ -106,19 +128,30 @@ async function testBest(
   position: TrainingPosition,
   last: Counts,
 ): Promise<TestResult | undefined> {
-  const { programs, paths, testLoader, config, options } = setup;
-  const path = checkpointWeights(paths.checkpoints, 'best');
+  const { programs, paths, testLoader, config, options, ranks } = setup;
+  const path = ranks.told(() => checkpointWeights(paths.checkpoints, 'best'));
   if (position.best === null || path === undefined) return undefined;
   if (position.best.epoch === position.epoch) return resultOf(last);
   const program = programs.test();
   const { states } = program.graph;
   const wanted = [...states].map(([name, { shape }]) => ({ name, shape }));
   // Side heads are in the file too; a test has no use for them.
-  const file = renamed(readSafetensors(path), (name) => (states.has(name) ? name : undefined));
-  for (const [name, values] of matchWeights(file, wanted, path)) program.write(name, values);
+  const read = (): ReadonlyMap<string, Float32Array> =>
+    matchWeights(
+      renamed(readSafetensors(path), (name) => (states.has(name) ? name : undefined)),
+      wanted,
+      path,
+    );
+  const values = ranks.leads ? read() : undefined;
+  for (const { name, shape } of wanted) {
+    const numbers = values?.get(name) ?? new Float32Array(elementCount(shape));
+    ranks.share(numbers);
+    program.write(name, numbers);
+  }
   const counts = await evaluateProgram(program, testLoader, {
     classes: config.classes.length,
     signal: options.signal,
+    ranks,
   });
   return counts && resultOf(counts);
 }

@@ -1,6 +1,7 @@
 // The batches of a training: training pictures augmented and in a fresh order each epoch, validation and test pictures
 // as they are.
 import { createLoader, type Loader } from '../data/loader.ts';
+import type { RankShare } from '../data/part.ts';
 import { createPictureLoader, type PictureLoaderOptions } from '../data/pictures/picture-loader.ts';
 import { inMemory, type PictureSet } from '../evaluate/index-source.ts';
 import { plainAugmentation } from '../evaluate/preprocessing.ts';
@@ -19,23 +20,29 @@ export interface LoaderRequest {
   readonly config: Pick<RunConfig, 'recipe' | 'preprocessing' | 'seed'>;
   readonly data: TrainingData;
   readonly workers?: number | undefined;
+  /** Makes one rank's part of every batch; default the whole. */
+  readonly part?: RankShare | undefined;
   readonly onBadImage?: 'fail' | 'skip' | undefined;
   /** Called once for each picture that is left out. */
   readonly onBad?: (name: string, reason: string) => void;
 }
 
-type Request = Pick<PictureLoaderOptions, 'batch' | 'seed' | 'shuffle' | 'indices' | 'lastBatch' | 'mix'>;
+type Request = Pick<
+  PictureLoaderOptions,
+  'batch' | 'part' | 'seed' | 'shuffle' | 'indices' | 'lastBatch' | 'mix'
+>;
 
 /** Opens all three. `close` each when done with it. */
 export function openLoaders(request: LoaderRequest): Loaders {
-  const { config, data } = request;
+  const { config, data, part } = request;
   const { recipe, seed } = config;
   const { batch, lastBatch, mix } = recipe;
   const { trainSet, testSet, train, validation, test } = data;
-  const plain = { batch, shuffle: false, lastBatch: 'pad' } as const;
+  const plain = { batch, part, shuffle: false, lastBatch: 'pad' } as const;
   return {
     trainLoader: open(request, trainSet, true, {
       batch,
+      part,
       seed,
       shuffle: true,
       indices: train,

@@ -1,5 +1,7 @@
 // What a training takes, tells while it runs, and gives. The command line draws events; nothing here prints.
 import type { OpenProgress } from '../data/datasets.ts';
+import type { Wire } from '../distribute/exchange.ts';
+import type { Ranks } from '../distribute/ranks.ts';
 import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
 import type { TensorWriter } from './checkpoint/save.ts';
@@ -53,7 +55,11 @@ export interface TrainOptions {
   readonly workers?: number;
   /** What becomes of a picture file that is none, is cut off or damaged: the end, or left out and counted; default 'fail'. */
   readonly onBadImage?: 'fail' | 'skip';
-  /** Saves and stops when it fires. */
+  /** The ranks that train together (`joinRanks`), each of which calls `train` with the same options; default: alone. */
+  readonly ranks?: Ranks;
+  /** Batch norm over the batches of all ranks; default: over each one's own part. */
+  readonly syncBatchNorm?: boolean | undefined;
+  /** Saves and stops when it fires; of several ranks when any of theirs does. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   /** How tensor files are written; for trying a failing disk. */
@@ -119,6 +125,15 @@ export type TrainEvent =
       readonly best: boolean;
     }
   | { readonly type: 'end'; readonly result: TrainResult };
+
+/** How a training was divided over processes. */
+export interface RanksConfig {
+  readonly count: number;
+  /** `Open MPI 4.1.4`. */
+  readonly mpi: string;
+  readonly wire: Wire;
+  readonly syncBatchNorm: boolean;
+}
 
 /** One epoch's line of metrics.jsonl. Errors in percent. */
 export interface EpochRecord {
@@ -190,6 +205,8 @@ export interface Protocol {
   readonly seed: number;
   readonly batch: number;
   readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
+  /** Processes that trained it together; absent for one. */
+  readonly ranks?: RanksConfig;
   /** How test pictures are shown to the network. */
   readonly crops: string;
 }

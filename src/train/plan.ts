@@ -2,6 +2,7 @@
 // What can be refused is refused here, before anything is computed, the cheapest reasons first.
 import { resolve } from 'node:path';
 import { augmentedSize } from '../data/augment.ts';
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { Engine } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
@@ -12,11 +13,11 @@ import { findNetwork } from '../nets/index.ts';
 import { buildNetwork, type Form, formOf, type Network, type NetworkDescription } from '../nets/network.ts';
 import { version } from '../version.ts';
 import type { RunLock } from './lock.ts';
-import type { TrainEvent, TrainOptions } from './options.ts';
+import type { RanksConfig, TrainEvent, TrainOptions } from './options.ts';
 import { adjustRecipe } from './recipes/adjust.ts';
 import { defaultRecipe, findRecipe } from './recipes/index.ts';
 import type { Recipe } from './recipes/recipe.ts';
-import { compareData, openRunFolder, type RunConfig, type RunFolder, resumeRecipe } from './run-folder.ts';
+import { compareData, openRunFolder, type RunConfig, resumeRecipe } from './run-folder.ts';
 import { openTrainingData, type TrainingData } from './training-data.ts';
 import { openTransfer, type SettledTransfer } from './transfer/transfer.ts';
 import { preparedAs } from './transfer/weights.ts';
@@ -24,11 +25,12 @@ import { preparedAs } from './transfer/weights.ts';
 export interface Plan {
   readonly config: RunConfig;
   readonly out: string;
-  /** Held for as long as the training runs; absent in a rehearsal. */
+  /** Held for as long as the training runs; absent in a rehearsal, and on all ranks but the first. */
   readonly lock: RunLock | undefined;
   /** Whether `out` held this run already. */
   readonly resumed: boolean;
   readonly description: NetworkDescription;
+  readonly ranks: Ranks;
   readonly data: TrainingData;
   readonly engine: Engine;
   /** Where its weights start and how fast each learns, if not all alike. */
@@ -48,9 +50,12 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
   );
   const out = resolve(options.out);
   const note = (message: string): void => emit({ type: 'note', message });
-  const folder = options.rehearsal ? undefined : openRunFolder(out, options.resume ?? false, note);
+  const { ranks = alone, rehearsal, resume = false } = options;
+  const folder = rehearsal || !ranks.leads ? undefined : openRunFolder(out, resume, note);
   try {
-    return await planIn(folder, { description, defaultForm, asked, out }, options, emit);
+    const stored = ranks.told(() => folder?.stored);
+    const request = { description, defaultForm, asked, out, stored, lock: folder?.lock, ranks };
+    return await planIn(request, options, emit);
   } catch (error) {
     folder?.lock.release();
     throw error;
@@ -62,16 +67,19 @@ interface Request {
   readonly defaultForm: Form;
   readonly asked: Recipe;
   readonly out: string;
+  /** Of a run that is taken up again; every rank is told. */
+  readonly stored: RunConfig | undefined;
+  /** Rank 0's, but for a rehearsal. */
+  readonly lock: RunLock | undefined;
+  readonly ranks: Ranks;
 }
 
-/** The rest of the plan, with the run folder locked; without one in a rehearsal. */
+/** The rest of the plan, with the run folder locked. */
 async function planIn(
-  folder: RunFolder | undefined,
-  { description, defaultForm, asked, out }: Request,
+  { description, defaultForm, asked, out, stored, lock, ranks }: Request,
   options: TrainOptions,
   emit: (event: TrainEvent) => void,
 ): Promise<Plan> {
-  const stored = folder?.stored;
   const settings = stored === undefined ? freshSettings(options, asked) : resumedSettings(options, stored);
   const { seed, validation, smoke, labels } = settings;
   const request = options.data ?? stored?.data.request;
@@ -92,18 +100,21 @@ async function planIn(
     description,
     options.form ?? stored?.form ?? transfer?.form ?? defaultForm,
   );
-  const data = await openTrainingData({
-    data: request,
-    form: formDescription,
-    recipe: settings.recipe,
-    seed,
-    validation,
-    smoke,
-    preprocessing: transfer?.preprocessing,
-    stored,
-    onBadImage: options.onBadImage,
-    open: { labels, signal: options.signal, onProgress: (progress) => emit({ type: 'data', progress }) },
-  });
+  const openData = (): Promise<TrainingData> =>
+    openTrainingData({
+      data: request,
+      form: formDescription,
+      recipe: settings.recipe,
+      seed,
+      validation,
+      smoke,
+      preprocessing: transfer?.preprocessing,
+      stored,
+      onBadImage: options.onBadImage,
+      open: { labels, signal: options.signal, onProgress: (progress) => emit({ type: 'data', progress }) },
+    });
+  // What one downloads or notes down is there for the others.
+  const data = await ranks.leaderFirst(openData);
   const { trainSet } = data;
   const settledRecipe = settleRecipe(settings.recipe, data);
   const wanted = transfer?.preprocessing;
@@ -117,9 +128,10 @@ async function planIn(
     fingerprint: data.fingerprint,
   };
   if (stored !== undefined) compareData(stored, dataConfig, trainSet.classes.length, out);
+  checkBatch(recipe, ranks);
   const { engine, dtype, notes } = await resolveEngine({
     engine: options.engine ?? stored?.engine.name,
-    threads: options.threads,
+    threads: options.threads ?? ranks.cores,
     dtype: options.dtype ?? stored?.dtype,
   });
   // Built once for its options: all of them are written down, the defaults too, and wrong ones refused here.
@@ -155,6 +167,7 @@ async function planIn(
     ...(keep !== undefined && { keep }),
     ...(watch && { watch }),
     ...(settled?.config && { transfer: settled.config }),
+    ...(ranks.size > 1 && { ranks: ranksConfig(ranks, options, stored) }),
     dtype,
     engine: engine.describe(),
     laurel: version,
@@ -162,6 +175,7 @@ async function planIn(
     started: stored?.started ?? new Date().toISOString(),
   };
   for (const message of [
+    ...(options.threads === undefined ? ranks.notes : []),
     ...notes,
     ...data.notes,
     ...(settled?.notes ?? []),
@@ -171,7 +185,7 @@ async function planIn(
     emit({ type: 'note', message });
   }
   const resumed = stored !== undefined;
-  return { config, out, lock: folder?.lock, resumed, description, data, engine, transfer: settled };
+  return { config, out, lock, resumed, ranks, description, data, engine, transfer: settled };
 }
 
 type Settings = Pick<RunConfig, 'recipe' | 'seed' | 'validation' | 'smoke'> & {
@@ -226,13 +240,34 @@ function checkNumbers(options: TrainOptions): void {
 
 function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
   if (stored === undefined) return [];
-  const describe = ({ engine, dtype }: RunConfig): string =>
-    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${engine.threads} threads`;
+  const onRanks = (ranks: RanksConfig | undefined): string =>
+    ranks === undefined ? '' : ` on each of ${ranks.count} ranks`;
+  const describe = ({ engine, dtype, ranks }: RunConfig): string =>
+    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${engine.threads} threads${onRanks(ranks)}`;
   const [before, after] = [describe(stored), describe(now)];
   if (before === after) return [];
   return [
     `The run was started with ${before} and goes on with ${after}: its numbers may differ in the last bits.`,
   ];
+}
+
+/** What was said of the ranks, else what the run did before. */
+function ranksConfig(
+  { size, mpi = '', wire }: Ranks,
+  { syncBatchNorm }: TrainOptions,
+  stored: RunConfig | undefined,
+): RanksConfig {
+  const together = syncBatchNorm ?? stored?.ranks?.syncBatchNorm ?? false;
+  return { count: size, mpi, wire, syncBatchNorm: together };
+}
+
+function checkBatch({ batch, name }: Recipe, { size }: Ranks): void {
+  if (batch >= size) return;
+  throw new UserError(
+    `The batch of ${batch} (${name}) cannot be divided over ${size} ranks: it is that of all of them together. ` +
+      `Choose a --batch of at least ${size}.`,
+    { exitCode: 2 },
+  );
 }
 
 /** The recipe for so many pictures: steps in all as epochs, and what needs a validation refused where there is none. */

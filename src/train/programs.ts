@@ -4,6 +4,10 @@
 //
 // Where averages are kept, they are the weights that people use: the test step and `tensors('weights')` have them under
 // the weights' own names, and the trained numbers go with what only training on needs, as `NAME.trained`.
+//
+// Of several ranks each has programs for its own part of a batch. Weights are the same on all of them; running
+// statistics are those of each one's own pictures, unless they are synchronised, and what counts is their mean.
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import {
   type ComputeType,
   copyState,
@@ -26,6 +30,7 @@ import {
   learningRateInput,
   microStepInput,
   otherLabelsInput,
+  rankShareInput,
   rateFactor,
   shareInput,
   type TrainingStepOptions,
@@ -41,10 +46,16 @@ export interface ProgramsOptions {
   readonly step: TrainingStepOptions;
   /** How weights start; default as the network has it. */
   readonly initial?: InitialScheme | undefined;
+  /** The ranks that train together, `build.batch` being that of all; default this process alone. */
+  readonly ranks?: Ranks | undefined;
+  /** Batch norm over the batches of all ranks; default over each one's own. */
+  readonly synchronise?: boolean;
 }
 
 /** What a step is fed besides pictures, labels, rate and seed, where its options ask for it. */
 export interface StepExtras {
+  /** Pictures of the whole batch, those of all ranks; default: the ones given. */
+  readonly whole?: number | undefined;
   /** Pictures are mixtures, `share` of `labels` and the rest of these; default: not mixed. */
   readonly otherLabels?: Int32Array | undefined;
   readonly share?: number | undefined;
@@ -54,10 +65,11 @@ export interface StepExtras {
   readonly averageShare?: number | undefined;
 }
 
+/** Of the pictures that were given: this rank's. */
 export interface StepResult {
-  /** Mean over the batch. */
+  /** Mean over them; 0 where there are none. */
   readonly loss: number;
-  /** Pictures of the batch whose class came first, or among the first five. */
+  /** How many have a class that came first, or among the first five. */
   readonly top1: number;
   readonly top5: number;
   /** Global norm of the gradients before clipping; only where they are clipped, and on steps that update. */
@@ -65,7 +77,7 @@ export interface StepResult {
 }
 
 export interface TrainingPrograms {
-  /** One step on `labels.length` pictures. */
+  /** One step on `labels.length` pictures, this rank's part of the whole batch. */
   step(
     images: Float32Array,
     labels: Int32Array,
@@ -87,6 +99,8 @@ export interface TrainingPrograms {
   readonly parameterCount: number;
   /** Of the full batch's step: what computes it, and the memory planned. */
   report(): ProgramReport;
+  /** Puts the ranks' mean in place of each one's running statistics, on all ranks. */
+  settleStatistics(): void;
   dispose(): void;
 }
 
@@ -105,18 +119,30 @@ export function trainedName(name: string): string {
 
 export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
   const { engine, dtype, seed, description, build, step: stepOptions } = options;
+  const { ranks = alone, synchronise = false } = options;
+  const { exchange } = ranks;
   const steps = stepOptions.accumulate ?? 1;
+  /** By the size of the whole batch. */
   const bySize = new Map<number, Program>();
   let testProgram: Program | undefined;
 
-  function trainingProgram(batch: number): Program {
-    const found = bySize.get(batch);
+  function trainingProgram(whole: number): Program {
+    const found = bySize.get(whole);
     if (found !== undefined) return found;
+    const { first, count } = ranks.part(whole);
+    // A rank without a picture takes its part in the sums all the same, with one that does not count.
+    const batch = Math.max(1, count);
+    const part = exchange && {
+      firstPicture: first,
+      synchronise: synchronise ? exchange : undefined,
+      idle: count === 0,
+    };
     const frozen = (name: string): boolean => rateFactor(stepOptions.groups, name) === 0;
-    const network = buildNetwork(description, { ...build, batch, training: true, frozen });
+    const network = buildNetwork(description, { ...build, batch, training: true, frozen, part });
     applyInitial(network, options.initial ?? 'network');
-    const program = engine.compile(buildTrainingStep(network, stepOptions).graph, { dtype, seed });
-    bySize.set(batch, program);
+    const { graph } = buildTrainingStep(network, { ...stepOptions, ...(exchange && { exchange }) });
+    const program = engine.compile(graph, { dtype, seed, betweenSteps: exchange?.progress });
+    bySize.set(whole, program);
     return program;
   }
 
@@ -142,20 +168,23 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
   return {
     step(images, labels, learningRate, dropoutSeed, extras = {}) {
       startAverages();
-      const program = switchTo(trainingProgram(labels.length));
-      const { otherLabels = labels, share = 1, averageShare = 0 } = extras;
+      const whole = extras.whole ?? labels.length;
+      const program = switchTo(trainingProgram(whole));
+      const { share = 1, averageShare = 0 } = extras;
       const microStep = microStepOf(steps, extras.microStep);
+      const idle = labels.length === 0;
+      const pictures = { images, [labelsInput]: labels };
       const feeds: Record<string, NumericArray> = {
-        images,
-        [labelsInput]: labels,
+        ...(idle ? nothingCounted(program) : pictures),
         [learningRateInput]: Float32Array.of(learningRate),
       };
       const offer = (name: string, values: NumericArray): void => {
         if (program.graph.inputs.has(name)) feeds[name] = values;
       };
       offer(dropoutSeedInput, Int32Array.of(dropoutSeed));
-      offer(otherLabelsInput, otherLabels);
+      offer(otherLabelsInput, idle ? uncounted : (extras.otherLabels ?? labels));
       offer(shareInput, Float32Array.of(share));
+      offer(rankShareInput, Float32Array.of(ranks.part(whole).count / whole));
       offer(microStepInput, Int32Array.of(microStep));
       // Between updates the weights stand still, and so do their averages.
       offer(averageShareInput, Float32Array.of(microStep === steps - 1 ? averageShare : 0));
@@ -166,7 +195,10 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
     },
     test() {
       startAverages();
-      testProgram ??= engine.compile(buildTestStep(buildNetwork(description, build)).graph, { dtype });
+      testProgram ??= engine.compile(
+        buildTestStep(buildNetwork(description, { ...build, batch: ranks.part(build.batch).count })).graph,
+        { dtype },
+      );
       copyState(current, testProgram);
       for (const name of averaged) testProgram.write(name, current.read(averageName(name)));
       return testProgram;
@@ -191,6 +223,23 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
       )
       .reduce((sum, [, { shape }]) => sum + elementCount(shape), 0),
     report: () => trainingProgram(build.batch).report(),
+    settleStatistics() {
+      if (ranks.size === 1 || synchronise) return;
+      startAverages();
+      const statistics = [...states].filter(([, { source }]) => {
+        return source.kind === 'state' && source.role === 'buffer';
+      });
+      for (const [name] of statistics) {
+        for (const one of states.has(averageName(name)) ? [name, averageName(name)] : [name]) {
+          const numbers = current.read(one);
+          ranks.add(numbers);
+          current.write(
+            one,
+            numbers.map((sum) => sum / ranks.size),
+          );
+        }
+      }
+    },
     dispose() {
       for (const program of bySize.values()) program.dispose();
       testProgram?.dispose();
@@ -210,6 +259,15 @@ function entriesOf(name: string, { shape, source }: Value, states: ReadonlyMap<s
   const base = name.slice(0, -averageName('').length);
   if (averageName(base) === name && states.has(base)) return [];
   return [{ name, inside: name, kind: source.role === 'optimizer' ? 'optimizer' : 'weights', shape }];
+}
+
+/** The label of a picture that does not count. */
+const uncounted = Int32Array.of(-1);
+
+/** What a program is fed on a rank that has no picture of a batch. */
+function nothingCounted({ graph }: Program): Record<string, NumericArray> {
+  const pixels = elementCount(graph.inputs.get('images')?.shape ?? []);
+  return { images: new Float32Array(pixels), [labelsInput]: uncounted };
 }
 
 function microStepOf(steps: number, fed: number | undefined): number {

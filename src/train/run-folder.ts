@@ -10,7 +10,7 @@ import type { Watch } from '../explain/evolution-snapshots.ts';
 import { makeFolder, reason, writeFileAtomic } from '../files.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
 import { lockRunFolder, type RunLock } from './lock.ts';
-import type { TrainOptions } from './options.ts';
+import type { RanksConfig, TrainOptions } from './options.ts';
 import type { PictureStatistics } from './picture-statistics.ts';
 import { adjustRecipe } from './recipes/adjust.ts';
 import type { Recipe } from './recipes/recipe.ts';
@@ -49,6 +49,8 @@ export interface RunConfig {
   readonly watch?: Watch;
   /** Where the weights came from, and what of them learns how fast; absent where nothing was taken over. */
   readonly transfer?: TransferConfig;
+  /** The processes that trained together last; absent for one. */
+  readonly ranks?: RanksConfig;
   readonly dtype: ComputeType;
   readonly engine: EngineDescription;
   readonly laurel: string;

@@ -1,8 +1,10 @@
 // What a training works with once its plan stands: compiled programs, loaders and, for a run taken up again, the
 // state it was left in.
 import { augmentedSize } from '../data/augment.ts';
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { Engine } from '../engines/engine.ts';
 import { encodeModelInfo, plainAugmentation } from '../evaluate/preprocessing.ts';
+import { elementCount } from '../graph/tensor.ts';
 import type { BuildOptions } from '../nets/network.ts';
 import { matchWeights } from '../weights/match.ts';
 import { takeUpCheckpoint } from './checkpoint/load.ts';
@@ -11,6 +13,7 @@ import { type Loaders, openLoaders } from './loaders.ts';
 import type { TrainEvent, TrainOptions } from './options.ts';
 import { type Plan, planTraining } from './plan.ts';
 import { compilePrograms, type TrainingPrograms } from './programs.ts';
+import { agreeOnConfig, agreeOnWeights } from './rank-agreement.ts';
 import type { Recipe } from './recipes/recipe.ts';
 import { type RunConfig, type RunPaths, runPaths, writeJson } from './run-folder.ts';
 import type { TrainingData } from './training-data.ts';
@@ -21,6 +24,7 @@ export interface Setup extends Loaders {
   readonly recipe: Recipe;
   readonly paths: RunPaths;
   readonly out: string;
+  readonly ranks: Ranks;
   /** Throws a UserError when the run folder was deleted, moved or replaced: nothing is to be written any more. */
   checkFolder(): void;
   readonly data: TrainingData;
@@ -42,7 +46,8 @@ const start: TrainingPosition = { epoch: 0, stepInEpoch: 0, step: 0, sums: noSum
 
 /** Prepares a training and writes its config. Throws a UserError for everything that the user can mend. */
 export async function prepareTraining(options: TrainOptions): Promise<Setup> {
-  const emit = options.onEvent ?? (() => {});
+  const { leads } = options.ranks ?? alone;
+  const emit = (leads ? options.onEvent : undefined) ?? (() => {});
   const plan = await planTraining(options, emit);
   try {
     return await setUp(options, plan, emit);
@@ -53,18 +58,21 @@ export async function prepareTraining(options: TrainOptions): Promise<Setup> {
 }
 
 async function setUp(options: TrainOptions, plan: Plan, emit: (event: TrainEvent) => void): Promise<Setup> {
-  const { config, out, data, engine, resumed } = plan;
+  const { config, out, data, engine, resumed, ranks } = plan;
   const paths = runPaths(out);
+  agreeOnConfig(ranks, config);
   const programs = compileFor(plan);
   try {
     const position = resumed ? restore(programs, plan, emit) : start;
     if (position === start && plan.transfer !== undefined) programs.start(plan.transfer.start());
-    if (!options.rehearsal) writeJson(paths.config, config);
+    agreeOnWeights(ranks, programs);
+    if (!options.rehearsal && ranks.leads) writeJson(paths.config, config);
     const skipped = new Set<string>();
     const loaders = openLoaders({
       config,
       data,
-      workers: options.workers,
+      workers: options.workers ?? workersFor(plan),
+      part: { rank: ranks.rank, size: ranks.size },
       onBadImage: options.onBadImage,
       onBad: (name, reason) => {
         if (!skipped.has(name)) emit({ type: 'note', message: `Skipped ${name}: ${reason}.` });
@@ -77,6 +85,7 @@ async function setUp(options: TrainOptions, plan: Plan, emit: (event: TrainEvent
       recipe: config.recipe,
       paths,
       out,
+      ranks,
       checkFolder: () => plan.lock?.check(),
       data,
       engine,
@@ -106,7 +115,12 @@ export function buildOptions(config: RunConfig): BuildOptions & { readonly batch
   return { form, classes: classes.length, channels, ...size, batch: recipe.batch, options };
 }
 
-function compileFor({ config, description, engine, transfer }: Plan): TrainingPrograms {
+/** Threads that decode pictures: one per core, and no more than the rank's part of them. */
+function workersFor({ ranks, data }: Plan): number | undefined {
+  return data.transforms === undefined || ranks.cores === undefined ? undefined : Math.min(8, ranks.cores);
+}
+
+function compileFor({ config, description, engine, transfer, ranks }: Plan): TrainingPrograms {
   const { recipe, dtype, seed } = config;
   return compilePrograms({
     engine,
@@ -115,6 +129,8 @@ function compileFor({ config, description, engine, transfer }: Plan): TrainingPr
     description,
     build: buildOptions(config),
     initial: recipe.initial,
+    ranks,
+    synchronise: config.ranks?.syncBatchNorm ?? false,
     step: {
       optimizer: recipe.optimizer,
       labelSmoothing: recipe.labelSmoothing,
@@ -126,17 +142,26 @@ function compileFor({ config, description, engine, transfer }: Plan): TrainingPr
   });
 }
 
-/** Puts the last checkpoint's state into `programs`; a run killed before its first checkpoint starts again. */
+/**
+ * Puts the last checkpoint's state into `programs`; a run killed before its first checkpoint starts again. Rank 0 reads
+ * it and hands it to the others, which need not see the run folder.
+ */
 function restore(
   programs: TrainingPrograms,
-  { out, config }: Plan,
+  { out, config, ranks }: Plan,
   emit: (event: TrainEvent) => void,
 ): TrainingPosition {
   const folder = runPaths(out).checkpoints;
   const onNote = (message: string): void => emit({ type: 'note', message });
-  const checkpoint = takeUpCheckpoint(folder, { keep: config.keep, onNote });
-  if (checkpoint === undefined) return start;
-  const file = { tensors: checkpoint.tensors, metadata: {} };
-  programs.restore(matchWeights(file, programs.states, `The checkpoint in ${folder}`));
-  return checkpoint.meta.position;
+  const checkpoint = ranks.leads ? takeUpCheckpoint(folder, { keep: config.keep, onNote }) : undefined;
+  const position = ranks.told(() => checkpoint?.meta.position);
+  if (position === undefined) return start;
+  const { states } = programs;
+  const values =
+    checkpoint === undefined
+      ? new Map(states.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]))
+      : matchWeights({ tensors: checkpoint.tensors, metadata: {} }, states, `The checkpoint in ${folder}`);
+  for (const { name } of states) ranks.share(values.get(name) as Float32Array);
+  programs.restore(values);
+  return position;
 }

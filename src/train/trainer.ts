@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Batch } from '../data/loader.ts';
 import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
 import { appendMetrics, flushMetrics, truncateMetrics } from '../run/metrics.ts';
-import { type EventFile, openEventFile } from '../run/tensorboard.ts';
+import { type EventFile, noEvents, openEventFile } from '../run/tensorboard.ts';
 import { averageShare } from './averaging.ts';
 import { saveCheckpoint, type TrainingPosition } from './checkpoint/save.ts';
 import { divergence } from './divergence.ts';
@@ -16,7 +16,7 @@ import { createLossGuard, type LossGuard } from './guard.ts';
 import type { EpochRecord, TrainOptions, TrainResult } from './options.ts';
 import { listenForPauses } from './pauses.ts';
 import { afterEpoch } from './plateau.ts';
-import type { StepExtras } from './programs.ts';
+import type { StepExtras, StepResult } from './programs.ts';
 import { learningRateAt } from './schedule.ts';
 import { noSums, prepareTraining, type Setup } from './setup.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
@@ -32,7 +32,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const setup = await prepareTraining(options);
   try {
     const result = await finishRun(setup, await runEpochs(setup));
-    if (result.status === 'finished') await drawWatched(setup, result.epochs);
+    if (result.status === 'finished' && setup.ranks.leads) await drawWatched(setup, result.epochs);
     setup.emit({ type: 'end', result });
     return result;
   } catch (error) {
@@ -52,27 +52,34 @@ interface Run {
   readonly events: EventFile;
   position: TrainingPosition;
   savedStep: number;
+  /** Whether a rank was asked to stop; all of them know it from the same step on. */
+  stopping: boolean;
 }
 
 async function runEpochs(setup: Setup): Promise<Trained> {
-  const { recipe, paths, position, trainLoader } = setup;
+  const { recipe, paths, position, trainLoader, ranks } = setup;
   const from = position.step;
-  truncateMetrics<MetricsLine>(paths.metrics, (line) => isPast(line, position));
+  if (ranks.leads) truncateMetrics<MetricsLine>(paths.metrics, (line) => isPast(line, position));
   const run: Run = {
     setup,
     watch: createStopwatch(position.seconds, stepsInAll(recipe, trainLoader.batchesPerEpoch) - from),
     guard: createLossGuard(setup.config.classes.length),
-    events: openEventFile(paths.tensorboard, from > 0 ? { resumeStep: from + 1 } : {}),
+    events: ranks.leads
+      ? openEventFile(paths.tensorboard, from > 0 ? { resumeStep: from + 1 } : {})
+      : noEvents(paths.tensorboard),
     position,
     savedStep: from,
+    stopping: false,
   };
+  learnOfStop(run, wanted(setup));
   const endListening = listenForPauses((seconds) => run.watch.pause(seconds));
   announce(run);
-  if (from === 0) keepWatched(setup, 0);
+  if (from === 0 && ranks.leads) keepWatched(setup, 0);
   let lastEpoch: EpochRecord | undefined;
   try {
-    while (!isComplete(recipe, run.position) && !stopped(setup)) {
+    while (!isComplete(recipe, run.position) && !run.stopping) {
       lastEpoch = (await runEpoch(run)) ?? lastEpoch;
+      learnOfStop(run, wanted(setup));
     }
     const waited = stoppedEarly(recipe, run.position);
     if (waited !== undefined) {
@@ -80,7 +87,7 @@ async function runEpochs(setup: Setup): Promise<Trained> {
       const message = `Stopped early: ${waited} epochs without a better validation than that of epoch ${best?.epoch}.`;
       setup.emit({ type: 'note', message });
     }
-    if (stopped(setup) && run.position.step > run.savedStep) save(run, false);
+    if (run.stopping && run.position.step > run.savedStep) save(run, false);
   } finally {
     endListening();
     run.events.close();
@@ -89,6 +96,7 @@ async function runEpochs(setup: Setup): Promise<Trained> {
     position: { ...run.position, seconds: run.watch.seconds() },
     lastEpoch,
     imagesPerSecond: run.watch.median(),
+    stopped: run.stopping,
   };
 }
 
@@ -103,12 +111,25 @@ function isPast({ kind, epoch, step }: MetricsLine, position: TrainingPosition):
   return step <= position.step && (kind !== 'epoch' || epoch <= position.epoch);
 }
 
-function stopped(setup: Setup): boolean {
-  return setup.options.signal?.aborted ?? false;
+/** Whether this rank was asked to stop. */
+function wanted({ options }: Setup): boolean {
+  return options.signal?.aborted ?? false;
+}
+
+/** Takes up whether any rank was asked to stop: `told` of this one, on all of them. */
+function learnOfStop(run: Run, told: boolean): void {
+  const [asked = 0] = run.setup.ranks.sum(Number(told));
+  run.stopping ||= asked > 0;
 }
 
 function announce({ setup, position }: Run): void {
   const { config, recipe, programs, trainLoader, out, data } = setup;
+  if (config.ranks !== undefined) {
+    const { count, mpi, wire, syncBatchNorm } = config.ranks;
+    const norm = syncBatchNorm ? ', batch norm over the whole batch' : '';
+    const message = `${count} ranks (${mpi}) share each batch of ${recipe.batch}; gradients travel as ${wire}${norm}.`;
+    setup.emit({ type: 'note', message });
+  }
   setup.emit({
     type: 'start',
     network: config.network,
@@ -136,7 +157,7 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   setup.emit({ type: 'epochStart', epoch: run.position.epoch + 1, epochs: recipe.epochs });
   await runSteps(run);
   if (run.position.stepInEpoch < epochSteps(run)) return undefined;
-  const counts = await validate(setup);
+  const counts = await validate(run);
   if (counts === 'stopped') return undefined;
   const learningRate = rateOf(run, run.position.step - 1);
   if (counts !== undefined && !Number.isFinite(counts.loss)) {
@@ -144,7 +165,7 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   }
   setup.checkFolder();
   const record = epochRecord(run.position, counts, learningRate, watch);
-  appendMetrics(paths.metrics, { kind: 'epoch', ...record });
+  if (setup.ranks.leads) appendMetrics(paths.metrics, { kind: 'epoch', ...record });
   writeEpochScalars(events, record);
   const { epoch, validationTop1Error } = record;
   const best = record.best ? { epoch, top1Error: validationTop1Error as number } : run.position.best;
@@ -153,7 +174,7 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   const plateau = schedule.kind === 'plateau' ? afterEpoch(schedule, run.position.plateau, value) : undefined;
   run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best, ...(plateau && { plateau }) };
   // Before the checkpoint: what is cut off between the two is made again, the same to the bit.
-  if (!run.guard.suspicious) keepWatched(setup, epoch);
+  if (!run.guard.suspicious && setup.ranks.leads) keepWatched(setup, epoch);
   save(run, record.best);
   setup.emit({ type: 'epochEnd', epochs: recipe.epochs, etaSeconds: watch.etaSeconds(), ...record });
   return record;
@@ -170,12 +191,13 @@ async function runSteps(run: Run): Promise<void> {
   for await (const batch of trainLoader.epoch(epoch, stepInEpoch)) {
     const { step, sums } = run.position;
     const learningRate = rateOf(run, step);
-    if (lookEarly(setup, run.position, batch, learningRate)) watch.startStep();
+    if (looksEarly(run, batch) && lookEarly(setup, run.position, batch, learningRate)) watch.startStep();
     const dropoutSeed = dropoutSeedOf(config.seed, step);
     const { labels, ...mixture } = mixtureOf(batch);
-    const extras = { ...mixture, ...extrasOf(run) };
-    const result = programs.step(batch.images, labels, learningRate, dropoutSeed, extras);
-    const imagesPerSecond = watch.endStep(batch.count);
+    const extras = { ...mixture, ...extrasOf(run), whole: batch.whole };
+    const own = programs.step(batch.images, labels, learningRate, dropoutSeed, extras);
+    const result = ofAllRanks(run, batch, own);
+    const imagesPerSecond = watch.endStep(batch.whole);
     const problem = guard.check(result.loss);
     if (problem !== undefined) throw divergence(setup, run.position, learningRate, problem);
     run.position = {
@@ -183,20 +205,21 @@ async function runSteps(run: Run): Promise<void> {
       step: step + 1,
       stepInEpoch: run.position.stepInEpoch + 1,
       sums: {
-        pictures: sums.pictures + batch.count,
-        loss: sums.loss + result.loss * batch.count,
+        pictures: sums.pictures + batch.whole,
+        loss: sums.loss + result.loss * batch.whole,
         top1: sums.top1 + result.top1,
         top5: sums.top5 + result.top5,
       },
     };
-    const top1Error = 100 * (1 - result.top1 / batch.count);
+    const top1Error = 100 * (1 - result.top1 / batch.whole);
     setup.checkFolder();
     report(run, { loss: result.loss, top1Error, learningRate, imagesPerSecond });
     const due = config.checkpointEvery !== null && run.position.step % config.checkpointEvery === 0;
     if (due && run.position.stepInEpoch < length) save(run, false);
     // Signals and timers get their turn between the engine's long calls.
     await turn();
-    if (stopped(setup) || run.position.stepInEpoch >= length) break;
+    if (run.setup.ranks.size === 1) learnOfStop(run, wanted(setup));
+    if (run.stopping || run.position.stepInEpoch >= length) break;
     watch.startStep();
   }
 }
@@ -215,6 +238,21 @@ function rateOf({ setup, position }: Pick<Run, 'setup' | 'position'>, step: numb
     steps: recipe.steps,
     drops: position.plateau?.drops,
   });
+}
+
+/** A step's result over the whole batch: one small message that also tells whether a rank was asked to stop. */
+function ofAllRanks(run: Run, { count, whole }: Batch, own: StepResult): Omit<StepResult, 'gradientNorm'> {
+  const { ranks } = run.setup;
+  if (ranks.size === 1) return own;
+  const sums = ranks.sum(own.loss * count, own.top1, own.top5, Number(wanted(run.setup)));
+  const [loss, top1, top5, asked] = sums as [number, number, number, number];
+  run.stopping ||= asked > 0;
+  return { loss: loss / whole, top1, top5 };
+}
+
+/** Signs of failure are those of rank 0's pictures. */
+function looksEarly({ setup }: Run, { count }: Batch): boolean {
+  return setup.ranks.leads && count > 0;
 }
 
 /** Of mixed pictures the class with the larger share comes first: it is the one that the training error counts. */
@@ -249,7 +287,7 @@ function report({ setup, position, watch, events }: Run, record: StepRecord): vo
   const { config, paths, recipe, trainLoader } = setup;
   const { step, sums } = position;
   const epoch = position.epoch + 1;
-  if (step % config.logEvery === 0) {
+  if (setup.ranks.leads && step % config.logEvery === 0) {
     appendMetrics(paths.metrics, { kind: 'step', epoch, step, ...record });
     events.scalar('train/loss of the step', record.loss, step);
     events.scalar('train/learning rate', record.learningRate, step);
@@ -269,18 +307,25 @@ function report({ setup, position, watch, events }: Run, record: StepRecord): vo
 }
 
 /** The result on the validation pictures; undefined where there are none. */
-async function validate(setup: Setup): Promise<Counts | undefined | 'stopped'> {
-  const { validationLoader, programs, config, emit, options } = setup;
-  if (validationLoader === undefined) return stopped(setup) ? 'stopped' : undefined;
+async function validate(run: Run): Promise<Counts | undefined | 'stopped'> {
+  const { setup } = run;
+  const { validationLoader, programs, config, emit, options, ranks } = setup;
+  if (validationLoader === undefined) {
+    learnOfStop(run, wanted(setup));
+    return run.stopping ? 'stopped' : undefined;
+  }
+  programs.settleStatistics();
   const counts = await evaluateProgram(programs.test(), validationLoader, {
     classes: config.classes.length,
     signal: options.signal,
+    ranks,
     onBatch: (done, total) => emit({ type: 'evaluate', split: 'validation', done, total }),
   });
+  if (counts === undefined) run.stopping = true;
   return counts ?? 'stopped';
 }
 
-/** Writes the checkpoint `last`, and `best` if it is; never with weights or in moments that are not to be trusted. */
+/** Writes the checkpoint `last` (rank 0 does), and `best` if it is; never with weights or in moments that are not to be trusted. */
 function save(run: Run, best: boolean): void {
   const { setup, guard, watch } = run;
   const { programs, paths, metadata, config, emit } = setup;
@@ -288,6 +333,9 @@ function save(run: Run, best: boolean): void {
     emit({ type: 'note', message: 'No checkpoint is written while the loss is far above that of guessing.' });
     return;
   }
+  programs.settleStatistics();
+  run.savedStep = run.position.step;
+  if (!setup.ranks.leads) return;
   const position = { ...run.position, seconds: watch.seconds() };
   const weights = programs.tensors('weights');
   const optimizer = programs.tensors('optimizer');
@@ -309,7 +357,6 @@ function save(run: Run, best: boolean): void {
       check: setup.checkFolder,
     },
   );
-  run.savedStep = position.step;
   const { epoch, step } = position;
   emit({ type: 'checkpoint', path: paths.checkpoints, epoch, step, best });
 }

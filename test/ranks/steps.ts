@@ -2,6 +2,7 @@
 // layer, as JSON from rank 0. Alone it is the one process that ranks are held against.
 //   steps.ts NETWORK FORM BATCH STEPS RATE [sync] [bf16] [f64]     (bf16: on the wire; f64: on the reference engine)
 
+import { partOf } from '../../src/data/part.ts';
 import { hash32 } from '../../src/data/random.ts';
 import { createExchange, type Wire } from '../../src/distribute/exchange.ts';
 import { joinGroup } from '../../src/distribute/group.ts';
@@ -20,27 +21,36 @@ const group = launchOf() === undefined ? undefined : joinGroup();
 const wire: Wire = flags.includes('bf16') ? 'bf16' : 'f32';
 const exchange = group && createExchange(group, wire);
 const [rank, size] = [group?.rank ?? 0, group?.size ?? 1];
-const first = Math.floor((rank * batch) / size);
-const count = Math.floor(((rank + 1) * batch) / size) - first;
+const { first, count } = partOf(batch, { rank, size });
+/** Where there is no picture one is fed that does not count. */
+const places = Math.max(1, count);
 
 const network = buildNetwork(findNetwork(name), {
   form: form as Form,
   classes,
-  batch: count,
+  batch: places,
   training: true,
-  part: { firstPicture: first, ...(flags.includes('sync') && exchange && { synchronise: exchange }) },
+  part: {
+    firstPicture: first,
+    idle: count === 0,
+    ...(flags.includes('sync') && exchange && { synchronise: exchange }),
+  },
 });
 const optimizer = { momentum: 0.9, nesterov: false, weightDecay: 5e-4, decayBiasAndNorm: true };
 buildTrainingStep(network, { optimizer, ...(exchange && { exchange }) });
 const exact = flags.includes('f64');
 const { engine } = chooseEngine(exact ? 'reference' : 'auto', { threads: 1 });
-const program = engine.compile(network.graph, { seed: 3, dtype: exact ? 'f64' : 'f32' });
+const program = engine.compile(network.graph, {
+  seed: 3,
+  dtype: exact ? 'f64' : 'f32',
+  betweenSteps: exchange?.progress,
+});
 
 const pixels = network.images.shape.slice(1).reduce((a, b) => a * b, 1);
 const losses: number[] = [];
 for (let step = 0; step < Number(stepsText); step++) {
-  const images = new Float32Array(count * pixels);
-  const labels = new Int32Array(count);
+  const images = new Float32Array(places * pixels);
+  const labels = new Int32Array(places).fill(-1);
   for (let i = 0; i < count; i++) {
     labels[i] = hash32(step, first + i, 1) % classes;
     for (let p = 0; p < pixels; p++) {

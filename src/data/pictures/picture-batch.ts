@@ -1,7 +1,8 @@
 // The content of a batch of stored pictures, as one function of (plan, order, epoch, batch number): the loader's
 // threads and the inline path both call it, so what a batch holds cannot depend on who made it.
 import { finishBatch, type Slot } from '../batch.ts';
-import type { MixOptions } from '../mix.ts';
+import { type MixOptions, mixes } from '../mix.ts';
+import { type BatchDivision, partnerOutside, partOfBatch } from '../part.ts';
 import { hash32 } from '../random.ts';
 import type { Size } from '../resample.ts';
 import { badPictureReason } from './bad-picture.ts';
@@ -11,13 +12,11 @@ import { renderPicture } from './render.ts';
 import type { PictureTransform } from './transform.ts';
 
 /** All that is needed to make any batch; plain data over shared memory, so that it can be sent to a thread. */
-export interface PicturePlan {
+export interface PicturePlan extends BatchDivision {
   readonly store: PictureStore;
   readonly labels: Int32Array;
   readonly transform: PictureTransform;
   readonly seed: number;
-  /** Pictures per batch. */
-  readonly batch: number;
   /** Floats per picture. */
   readonly size: number;
   readonly shown: Size;
@@ -40,7 +39,7 @@ const inFlight = 2;
 const mostReplacements = 100;
 
 /**
- * Fills `slot` with batch `index` of the epoch that visits the pictures in `order`. A bad picture's place is taken by
+ * Fills `slot` with the plan's part of batch `index` of the epoch that visits the pictures in `order`. A bad picture's place is taken by
  * another one of `order`, drawn from (seed, epoch, place), where `skipBad` allows it.
  */
 export async function fillPictureBatch(
@@ -52,15 +51,16 @@ export async function fillPictureBatch(
   index: number,
 ): Promise<BadPictureReport[] | undefined> {
   const { batch, size, seed, labels, transform, skipBad } = plan;
-  const first = index * batch;
-  const count = Math.min(batch, order.length - first);
+  const part = partOfBatch(plan, order.length, index);
+  const partner = mixes(plan.mix) ? partnerOutside(part) : undefined;
+  const count = part.count + (partner === undefined ? 0 : 1);
   const bad: BadPictureReport[][] = [];
   let next = 0;
 
   const fillPlace = async (place: number): Promise<void> => {
+    const own = index * batch + (place < part.count ? part.first + place : (partner as number));
     for (let attempt = 0; ; attempt++) {
-      const position =
-        attempt === 0 ? first + place : hash32(seed, epoch, first + place, attempt) % order.length;
+      const position = attempt === 0 ? own : hash32(seed, epoch, own, attempt) % order.length;
       const picture = order[position] as number;
       try {
         const stored = store.read(picture);
@@ -86,7 +86,7 @@ export async function fillPictureBatch(
     while (next < count) await fillPlace(next++);
   };
   await Promise.all(Array.from({ length: inFlight }, fillSome));
-  finishBatch(slot, plan, 3, count, epoch, index);
+  finishBatch(slot, plan, 3, part.count, epoch, index, partner !== undefined);
   const reports = bad.flat();
   return reports.length === 0 ? undefined : reports;
 }

@@ -10,6 +10,7 @@ import type { Loader } from '../loader.ts';
 import { epochsOf, planEpochs, workerFile } from '../loader-epochs.ts';
 import { inlineSource, threadedSource } from '../loader-threads.ts';
 import type { MixOptions } from '../mix.ts';
+import { type RankShare, wholeShare } from '../part.ts';
 import { createBadLimit } from './bad-limit.ts';
 import { epochOrder } from './epoch-order.ts';
 import { type BadPictureReport, fillPictureBatch, type PicturePlan } from './picture-batch.ts';
@@ -24,6 +25,8 @@ export const onBadImageChoices: readonly OnBadImage[] = ['fail', 'skip'];
 export interface PictureLoaderOptions {
   /** Pictures per batch. */
   readonly batch: number;
+  /** Makes one rank's part of each batch alone; default the whole. */
+  readonly part?: RankShare | undefined;
   readonly transform: PictureTransform;
   /** Fixes order and augmentation; default 0. */
   readonly seed?: number;
@@ -65,6 +68,8 @@ export function createPictureLoader(
     transform,
     seed,
     batch: options.batch,
+    part: options.part ?? wholeShare,
+    padded: options.lastBatch === 'pad',
     size: 3 * height * width,
     shown: { height, width },
     mix,

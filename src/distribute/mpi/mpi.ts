@@ -27,7 +27,10 @@ export interface Mpi {
   startAllReduce(numbers: Numbers, reduction?: Reduction): Transfer;
   /** The numbers of rank `root`, on all of them. */
   startBroadcast(numbers: Numbers, root: number): Transfer;
-  /** `all` holds the ranks' `own` one after another. */
+  /**
+   * `all` holds the ranks' `own` one after another. Starts in the same order on all ranks as other gatherings, whatever
+   * else is started between them.
+   */
   startAllGather(own: Numbers, all: Numbers): Transfer;
   /** Part r of `own` goes to rank r; `all` holds the parts that came, by rank. */
   startAllToAll(own: Numbers, all: Numbers): Transfer;
@@ -81,6 +84,12 @@ function open(): Mpi {
   const split = call('MPI_Comm_split_type', `i(${h}ii${h}p)`);
   check(split(dialect.world, dialect.shared, rank, dialect.infoNull, node), 'MPI_Comm_split_type');
   const [localRank, localSize] = rankOf(node[0] as bigint | number);
+
+  // Collectives of one communicator have to start in the same order on all ranks. The second half of a sum in bfloat16
+  // starts when its first half is there, which is at another moment on each rank, so that it has one of its own.
+  const second = slot(h);
+  check(call('MPI_Comm_dup', `i(${h}p)`)(dialect.world, second), 'MPI_Comm_dup');
+  const gathering = second[0] as bigint | number;
 
   const test = call('MPI_Test', 'i(ppp)');
   const transfer = (what: string, memory: readonly Numbers[], begin: (request: Slot) => number): Transfer => {
@@ -137,7 +146,7 @@ function open(): Mpi {
       expectLength('MPI_Iallgather', all, own.length * size);
       return transfer('MPI_Iallgather', [own, all], (request) =>
         functions.allGather(
-          ...[fixed(own), own.length, typeOf(own), fixed(all), own.length, typeOf(all), world, request],
+          ...[fixed(own), own.length, typeOf(own), fixed(all), own.length, typeOf(all), gathering, request],
         ),
       );
     },

@@ -305,19 +305,19 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
     },
     sameLayout: (a, b) => call('dnnl_memory_desc_equal', 'i(pp)')(a.handle, b.handle) === 1,
     describe: (kind, request, attributes) => recipes[kind](request, attributes),
-    alternatives(descriptor) {
+    alternatives(_descriptor, _hint, again) {
+      // Only a descriptor fresh from its request can move on to the next implementation; clones of it cannot.
+      const moving = again();
       const found: bigint[] = [];
-      for (let current = descriptor; ; ) {
+      if (moving === undefined) return found;
+      while (call('dnnl_primitive_desc_next_impl', 'i(p)')(moving) === shared.status.success) {
         const out = new BigUint64Array(1);
-        check(call('dnnl_primitive_desc_clone', 'i(pp)')(out, current), 'primitive_desc_clone');
+        check(call('dnnl_primitive_desc_clone', 'i(pp)')(out, moving), 'primitive_desc_clone');
         const handle = out[0] as bigint;
-        // Moves the copy on to the next implementation; it stays as it was where there is none.
-        const next = call('dnnl_primitive_desc_next_impl', 'i(p)')(handle);
         own(() => call('dnnl_primitive_desc_destroy', 'i(p)')(handle));
-        if (next !== shared.status.success) return found;
         found.push(handle);
-        current = handle;
       }
+      return found;
     },
     postOperations(list, operation) {
       if (operation.kind === 'relu') {

@@ -96,8 +96,11 @@ export interface Dialect {
   sameLayout(a: Layout, b: Layout): boolean;
   /** A primitive descriptor, or undefined where the library has no implementation. */
   describe<K extends RequestKind>(kind: K, request: Requests[K], attributes: Pointer): bigint | undefined;
-  /** The primitive descriptors that come after one for the same request; `hint` as in the request. */
-  alternatives(descriptor: bigint, hint: bigint | null): bigint[];
+  /**
+   * The primitive descriptors that come after one for the same request. `hint` as in the request; `again` makes the
+   * same descriptor once more.
+   */
+  alternatives(descriptor: bigint, hint: bigint | null, again: () => bigint | undefined): bigint[];
   postOperations(list: Pointer, operation: PostOperation): void;
 }
 

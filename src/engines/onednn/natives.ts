@@ -105,19 +105,29 @@ export function createNatives(library: Library): Natives {
     return attributes;
   };
 
-  const wrap = (handle: bigint, hint: bigint | null): PrimitiveDescriptor => {
+  const wrap = (
+    handle: bigint,
+    hint: bigint | null,
+    again: () => bigint | undefined,
+  ): PrimitiveDescriptor => {
     const name = new BigUint64Array(1);
     check(
       call('dnnl_primitive_desc_query', 'i(piip)')(handle, shared.queries.implementation, 0, name),
       'query of the implementation',
     );
     const scratchpad = dialect.queryLayout(handle, shared.queries.scratchpad, 0);
+    const implementation = library.string(name[0] as bigint);
     return {
       handle,
-      implementation: library.string(name[0] as bigint),
+      implementation,
       scratchpadBytes: scratchpad?.bytes ?? 0,
       layout: (query: LayoutQuery, index = 0) => dialect.queryLayout(handle, shared.queries[query], index),
-      alternatives: () => dialect.alternatives(handle, hint).map((other) => wrap(other, hint)),
+      alternatives: () =>
+        dialect
+          .alternatives(handle, hint, again)
+          .map((other) => wrap(other, hint, again))
+          // Once a primitive exists, 2.x lists its descriptor twice: from its cache, and in its place.
+          .filter((other) => other.implementation !== implementation),
     };
   };
 
@@ -139,9 +149,10 @@ export function createNatives(library: Library): Natives {
     sublayout: dialect.sublayout,
     sameLayout: dialect.sameLayout,
     describe(kind, request, postOperations = []) {
-      const handle = dialect.describe(kind, request, attributesFor(postOperations));
+      const again = () => dialect.describe(kind, request, attributesFor(postOperations));
+      const handle = again();
       const { hint } = request as { hint?: PrimitiveDescriptor };
-      return handle === undefined ? undefined : wrap(handle, hint?.handle ?? null);
+      return handle === undefined ? undefined : wrap(handle, hint?.handle ?? null, again);
     },
     primitive: (descriptor) =>
       created(

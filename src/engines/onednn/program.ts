@@ -28,7 +28,7 @@ export function compileProgram(
   graph: Graph,
   options: CompileOptions,
 ): Program {
-  const { dtype = 'f32', seed = 0, profile = false } = options;
+  const { dtype = 'f32', seed = 0, profile = false, betweenSteps } = options;
   if (dtype === 'f64' || !engine.dtypes.includes(dtype)) {
     throw new Error(
       `oneDNN ${library.version} on this CPU (${engine.isa}) got dtype ${dtype}, ` +
@@ -123,7 +123,13 @@ export function compileProgram(
         if (prologueIsStale) for (const step of prologue) step();
         prologueIsStale = false;
         if (profile) stopwatch.run();
-        else for (const step of steps) step();
+        else if (betweenSteps === undefined) for (const step of steps) step();
+        else {
+          for (const step of steps) {
+            step();
+            betweenSteps();
+          }
+        }
       });
       runs++;
       return Object.fromEntries(outputArrays.map(([name, array]) => [name, array.slice()]));

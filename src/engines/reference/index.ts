@@ -26,7 +26,7 @@ export function createReferenceEngine(): Engine {
 }
 
 function compile(graph: Graph, options: CompileOptions = {}): Program {
-  const { dtype = 'f32', seed = 0, profile = false } = options;
+  const { dtype = 'f32', seed = 0, profile = false, betweenSteps } = options;
   if (!description.dtypes.includes(dtype)) {
     throw new Error(`The reference engine got dtype ${dtype}, expected ${description.dtypes.join(', ')}.`);
   }
@@ -74,6 +74,7 @@ function compile(graph: Graph, options: CompileOptions = {}): Program {
         values.set(value, output);
       });
       for (const value of expired) values.delete(value);
+      betweenSteps?.();
       if (profile) milliseconds[i] = (milliseconds[i] as number) + performance.now() - start;
     });
     runs++;

@@ -23,7 +23,7 @@ import { movingAverage } from './moving-average.ts';
 
 interface StatisticsAttributes {
   readonly exchange: Exchange;
-  /** Elements per channel on this rank. */
+  /** Elements per channel on this rank; 0 where what it has does not count. */
   readonly count: number;
 }
 
@@ -67,6 +67,8 @@ export const jointStatisticsOp: OpDefinition<StatisticsAttributes> = {
 
 interface SynchronisedAttributes extends BatchNormAttributes {
   readonly exchange: Exchange;
+  /** What this rank has does not count, and nothing flows back into it. */
+  readonly idle?: boolean;
 }
 
 /** (x, gamma, beta, mean, variance, count) -> y, the statistics being those of all ranks */
@@ -77,12 +79,12 @@ export const synchronisedBatchNormOp: OpDefinition<SynchronisedAttributes> = {
   gradient({ node, outputGradients: [dy] }) {
     if (dy === undefined) return [];
     const [x, gamma, , mean, variance, count] = node.inputs as [Value, Value, Value, Value, Value, Value];
-    const { epsilon, exchange } = node.attributes;
+    const { epsilon, exchange, idle } = node.attributes;
     const [own, dgamma, dbeta] = emit(batchNormBackwardOp, { epsilon, globalStatistics: true }, [
       ...[x, dy, gamma, mean, variance],
     ]) as [Value, Value, Value];
     const inputs = [gamma, mean, variance, count, dgamma, dbeta];
-    const [scale, shift] = emit(jointCorrectionOp, { epsilon, exchange }, inputs) as [Value, Value];
+    const [scale, shift] = emit(jointCorrectionOp, { epsilon, exchange, idle }, inputs) as [Value, Value];
     const through = emitOne(batchNormInferenceOp, { epsilon }, [x, scale, shift, mean, variance]);
     return [add(own, through), dgamma, dbeta];
   },
@@ -101,7 +103,7 @@ export const jointCorrectionOp: OpDefinition<SynchronisedAttributes> = {
     const type = { shape, precision: 'full' } as const;
     return [type, type];
   },
-  evaluate({ attributes: { epsilon, exchange }, inputs, outputs: [scale, shift] }) {
+  evaluate({ attributes: { epsilon, exchange, idle }, inputs, outputs: [scale, shift] }) {
     const [gamma, , variance, count, dgamma, dbeta] = inputs;
     if (!gamma || !variance || !count || !dgamma || !dbeta || !scale || !shift) return;
     const channels = gamma.length;
@@ -111,7 +113,7 @@ export const jointCorrectionOp: OpDefinition<SynchronisedAttributes> = {
     exchange.sum(sums);
     for (let c = 0; c < channels; c++) {
       const slope = (gamma[c] as number) / Math.sqrt((variance[c] as number) + epsilon);
-      const perElement = -slope / (count[c] as number);
+      const perElement = idle ? 0 : -slope / (count[c] as number);
       scale[c] = perElement * (sums[c] as number);
       shift[c] = perElement * (sums[channels + c] as number);
     }
@@ -123,24 +125,24 @@ export function normaliseTogether(
   x: Value,
   gamma: Value,
   beta: Value,
-  { epsilon, exchange }: SynchronisedAttributes,
+  { epsilon, exchange, idle = false }: SynchronisedAttributes,
 ): { readonly y: Value; readonly mean: Value; readonly unbiased: Value } {
   const { n, positions } = channelShape('synchronisedBatchNorm', x.shape);
   const [, ...own] = emit(batchNormTrainingOp, { epsilon }, [x, gamma, beta]);
-  const joint = emit(jointStatisticsOp, { exchange, count: n * positions }, own);
+  const joint = emit(jointStatisticsOp, { exchange, count: idle ? 0 : n * positions }, own);
   const [mean, variance, unbiased, count] = joint as [Value, Value, Value, Value];
   const inputs = [x, gamma, beta, mean, variance, count];
-  return { y: emitOne(synchronisedBatchNormOp, { epsilon, exchange }, inputs), mean, unbiased };
+  return { y: emitOne(synchronisedBatchNormOp, { epsilon, exchange, idle }, inputs), mean, unbiased };
 }
 
 /** As `batchNorm` in training, over the batches of all ranks. `x`: NxCxHxW or NxC, the parameters: C. */
 export function synchronisedBatchNorm(
   x: Value,
   { gamma, beta, runningMean, runningVariance }: BatchNormParameters,
-  { epsilon, momentum }: Pick<BatchNormOptions, 'epsilon' | 'momentum'>,
-  exchange: Exchange,
+  options: Pick<BatchNormOptions, 'momentum'> & SynchronisedAttributes,
 ): Value {
-  const { y, mean, unbiased } = normaliseTogether(x, gamma, beta, { epsilon, exchange });
+  const { momentum } = options;
+  const { y, mean, unbiased } = normaliseTogether(x, gamma, beta, options);
   update(runningMean, movingAverage(runningMean, mean, { momentum, scale: 1 }));
   update(runningVariance, movingAverage(runningVariance, unbiased, { momentum, scale: 1 }));
   return y;

@@ -1,0 +1,94 @@
+// One rank of a training, or the one process that it is held against: node bench/ranks-worker.ts NET FORM BATCH THREADS
+// Rank 0 answers a line N with the durations of N steps. A line 0 gets what the sums of the gradients cost since the
+// last one: milliseconds of a step on their way, waited for them, and waited for the loss; those of the same sums made by
+// themselves; and megabytes of a step.
+import { createInterface } from 'node:readline';
+import { alone, joinRanks } from '../src/distribute/ranks.ts';
+import { chooseEngine } from '../src/engines/choose.ts';
+import { uniforms } from '../src/graph/random.ts';
+import { findNetwork } from '../src/nets/index.ts';
+import type { Form } from '../src/nets/network.ts';
+import { compilePrograms } from '../src/train/programs.ts';
+import { median } from './contender.ts';
+
+const [name, form, batchText, threads] = process.argv.slice(2) as [string, Form, string, string];
+const batch = Number(batchText);
+const ranks = process.argv[6] === 'alone' ? alone : joinRanks();
+const { engine } = chooseEngine('onednn', { threads: Number(threads) });
+const { count } = ranks.part(batch);
+const size = 32;
+const classes = 100;
+const programs = compilePrograms({
+  engine,
+  dtype: 'f32',
+  seed: 1,
+  description: findNetwork(name),
+  build: { form, classes, channels: 3, height: size, width: size, batch },
+  step: { optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: true } },
+  ranks,
+});
+const images = Float32Array.from(uniforms(1, ranks.rank, count * 3 * size * size), (u) => 2 * u - 1);
+const labels = Int32Array.from(uniforms(2, ranks.rank, count), (u) => Math.floor(u * classes));
+let steps = 0;
+let lossMs = 0;
+const step = (): number => {
+  const before = performance.now();
+  const { loss, top1, top5 } = programs.step(images, labels, 0.01, 1, { whole: batch });
+  const computed = performance.now();
+  ranks.sum(loss * count, top1, top5, 0);
+  lossMs += performance.now() - computed;
+  steps++;
+  return performance.now() - before;
+};
+for (let i = 0; i < 2; i++) step();
+
+/** Milliseconds of a sum of as many bytes, in buckets of the usual size, with nothing else to do. */
+function sumsAlone(bytes: number): number {
+  if (ranks.exchange === undefined) return 0;
+  const bucket = 2 ** 20;
+  const buckets = Array.from({ length: Math.ceil(bytes / 4 / bucket) }, () => new Float32Array(bucket));
+  const times = Array.from({ length: 9 }, () => {
+    ranks.sum(0);
+    const before = performance.now();
+    for (const [i, numbers] of buckets.entries()) ranks.exchange?.start(`${i}`, numbers);
+    for (const i of buckets.keys()) ranks.exchange?.finish(`${i}`);
+    return performance.now() - before;
+  });
+  return median(times);
+}
+
+function costs(): number[] {
+  if (ranks.exchange === undefined || steps === 0) return [0, 0, 0, 0, 0];
+  const { underWayMs, waitedMs, bytes } = ranks.exchange.traffic();
+  const perStep = [underWayMs, waitedMs, lossMs].map((ms) => ms / steps);
+  const found = [...perStep, sumsAlone(bytes / steps), bytes / steps / 1e6];
+  restart();
+  return found;
+}
+
+function restart(): void {
+  ranks.exchange?.resetTraffic();
+  steps = 0;
+  lossMs = 0;
+}
+
+function answer(request: number): number[] {
+  return request === 0 ? costs() : Array.from({ length: request }, step);
+}
+
+restart();
+if (ranks.leads) {
+  console.log(JSON.stringify({ ...engine.describe(), mpi: ranks.mpi ?? '' }));
+  for await (const line of createInterface({ input: process.stdin })) {
+    ranks.patiently(() => ranks.told(() => Number(line)));
+    console.log(JSON.stringify(answer(Number(line))));
+  }
+  ranks.told(() => -1);
+} else {
+  for (;;) {
+    const request = ranks.patiently(() => ranks.told(() => 0));
+    if (request < 0) break;
+    answer(request);
+  }
+}
+ranks.leave();

@@ -1,0 +1,66 @@
+// Steps of a training by ranks, held against those of one process.
+import { expect } from 'vitest';
+import { type Launcher, runRanks } from '../src/distribute/testing.ts';
+import { run } from './cli.ts';
+
+const program = 'test/ranks/steps.ts';
+
+interface Steps {
+  readonly losses: readonly number[];
+  /** Name, norm and first values. */
+  readonly weights: readonly (readonly [string, number, readonly number[]])[];
+}
+
+export interface Proof {
+  readonly network: string;
+  readonly batch: number;
+  readonly steps: number;
+  readonly rate: number;
+  readonly flags?: readonly string[];
+  /** Relative, of losses and of the norms of weights. */
+  readonly tolerance: number;
+}
+
+const argumentsOf = ({ network, batch, steps, rate, flags = [] }: Proof): string[] => [
+  ...[network, 'cifar', `${batch}`, `${steps}`, `${rate}`],
+  ...flags,
+];
+
+const known = new Map<string, Promise<Steps>>();
+
+/** The steps of one process; made once. */
+function oneProcess(proof: Proof): Promise<Steps> {
+  const args = argumentsOf(proof);
+  const key = args.join(' ');
+  const made = known.get(key) ?? run(process.execPath, [program, ...args]).then(stepsOf);
+  known.set(key, made);
+  return made;
+}
+
+function stepsOf({ code, stdout, stderr }: { code: number | null; stdout: string; stderr: string }): Steps {
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as Steps;
+}
+
+/** Expects of ranks the losses and weights of one process; gives the largest relative difference. */
+export async function expectSame(proof: Proof, launcher: Launcher, ranks: number): Promise<number> {
+  const [one, all] = await Promise.all([
+    oneProcess(proof),
+    runRanks(launcher, ranks, program, { arguments: argumentsOf(proof) }).then(stepsOf),
+  ]);
+  expect(all.losses).toHaveLength(proof.steps);
+  // They moved: standing still would be equal too.
+  expect(new Set(all.losses).size).toBe(proof.steps);
+  const relative = (a: number, b: number): number => Math.abs(a - b) / Math.max(Math.abs(a), 1e-3);
+  const differences = [
+    ...one.losses.map((loss, step) => relative(loss, all.losses[step] as number)),
+    ...one.weights.map(([name, norm], place) => {
+      const [otherName, otherNorm] = all.weights[place] as Steps['weights'][number];
+      expect(otherName).toBe(name);
+      return relative(norm, otherNorm);
+    }),
+  ];
+  const largest = Math.max(...differences);
+  expect(largest, `${proof.network}, ${ranks} ranks, ${launcher.name}`).toBeLessThanOrEqual(proof.tolerance);
+  return largest;
+}
