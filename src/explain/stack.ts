@@ -29,3 +29,14 @@ export function stack(parts: readonly Part[]): { shape: readonly number[]; data:
   }
   return { shape: [parts.length, channels, height, width], data };
 }
+
+/** The numbers of all parts, one after another. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -9,6 +9,7 @@ import { interleave } from '../explain/interleave.ts';
 import type { Box } from '../explain/layer.ts';
 import type { Subject } from '../explain/scan.ts';
 import { inputPicture, inputSize, inputsOf } from '../explain/scan-input.ts';
+import { joined } from '../explain/stack.ts';
 import { dataAddress, type Site } from './site.ts';
 import type { BoxList } from './unit-data.ts';
 
@@ -99,13 +100,3 @@ export async function putCorrespondence(request: CorrespondenceViewsRequest): Pr
 }
 
 const numbers = ({ mean, deviation, standardError }: SignChange) => ({ mean, deviation, standardError });
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Fill } from '../../explain/occlusion-fill.ts';
+import { joined } from '../../explain/stack.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from '../options.ts';
 import { intoFolder } from '../out-folder.ts';
 import { count, table } from '../output.ts';
@@ -165,14 +166,4 @@ async function correspondence(name: string, options: Options, signal: AbortSigna
   };
   files.writeFileAtomic(join(out, 'correspondence.json'), `${JSON.stringify(summary, null, 1)}\n`);
   return summary;
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
