@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import sharp from 'sharp';
 import { openPictures } from '../src/data/pictures/open.ts';
 import { createPictureLoader } from '../src/data/pictures/picture-loader.ts';
-import type { PictureTransform } from '../src/data/pictures/transform.ts';
-import { turboJpeg } from '../src/data/pictures/turbo-jpeg.ts';
+import type { PictureTransform } from '../src/data/pictures/render/transform.ts';
+import { turboJpeg } from '../src/data/pictures/render/turbo-jpeg.ts';
 
 const transform: PictureTransform = {
   size: { height: 224, width: 224 },

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { openPictures } from '../src/data/pictures/open.ts';
-import { packPictures } from '../src/data/pictures/pack.ts';
+import { packPictures } from '../src/data/pictures/pack/pack.ts';
 import { chooseEngine } from '../src/engines/choose.ts';
 import { type Contender, median, startContender } from './contender.ts';
 import { type BenchOptions, leftOutList, type Part, table } from './part.ts';

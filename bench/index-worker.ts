@@ -2,8 +2,8 @@
 // one JSON object.
 
 import { epochOrder } from '../src/data/pictures/epoch-order.ts';
-import { defaultIndexCache } from '../src/data/pictures/index-file.ts';
 import { openPictures } from '../src/data/pictures/open.ts';
+import { defaultIndexCache } from '../src/data/pictures/sources/index-file.ts';
 
 const [data = '', folder = ''] = process.argv.slice(2);
 const before = process.memoryUsage().rss;

@@ -58,7 +58,7 @@ async function examine() {
       import('../engines/choose.ts'),
       import('../engines/onednn/install-hint.ts'),
       import('../data/datasets.ts'),
-      import('../data/pictures/turbo-jpeg.ts'),
+      import('../data/pictures/render/turbo-jpeg.ts'),
       import('../version.ts'),
     ]);
   const { engine, notes } = chooseEngine('auto');

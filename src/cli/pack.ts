@@ -1,7 +1,7 @@
 // `laurel pack DATA --out FILE`: pictures decoded once into a file that is mapped into memory by training and tests.
 import type { Command } from 'commander';
-import type { PackResult } from '../data/pictures/pack.ts';
-import type { PackFormat } from '../data/pictures/pack-file.ts';
+import type { PackFormat } from '../data/pictures/pack/file.ts';
+import type { PackResult } from '../data/pictures/pack/pack.ts';
 import { UserError } from '../errors.ts';
 import { oneOf, wholeNumber } from './options.ts';
 import { count, duration, pairs } from './output.ts';
@@ -57,7 +57,7 @@ export function addPack(program: Command): void {
 }
 
 async function verify(file: string, { status, signal }: Watch): Promise<Verified> {
-  const { verifyPack } = await import('../data/pictures/pack-verify.ts');
+  const { verifyPack } = await import('../data/pictures/pack/verify.ts');
   const pictures = await verifyPack(file, {
     signal,
     onProgress: (done, total) => status.show(`verify ${count(done)} of ${count(total)} pictures`),
@@ -71,7 +71,7 @@ async function pack(data: string, options: Options, { status, signal }: Watch): 
   if (quality > 100) throw new UserError(`The quality is ${quality}; expected 1 to 100.`, { exitCode: 2 });
   const [{ openPictures, splitsAt }, { packPictures }] = await Promise.all([
     import('../data/pictures/open.ts'),
-    import('../data/pictures/pack.ts'),
+    import('../data/pictures/pack/pack.ts'),
   ]);
   const there = splitsAt(data);
   const wanted = options.split === undefined ? there : [options.split];

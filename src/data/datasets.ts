@@ -9,7 +9,7 @@ import { readIdx, readIdxDataset } from './idx.ts';
 import { type KnownDataset, knownDataset, knownDatasets } from './known.ts';
 import { obtainOrExplain } from './obtain.ts';
 import { openPictures } from './pictures/open.ts';
-import { readIndex } from './pictures/read-index.ts';
+import { readIndex } from './pictures/sources/read-index.ts';
 import type { Interpolation } from './resample.ts';
 import { classesOf, splitRequest } from './subset.ts';
 

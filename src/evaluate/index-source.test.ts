@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openPictures } from '../data/pictures/open.ts';
-import { packPictures } from '../data/pictures/pack.ts';
+import { packPictures } from '../data/pictures/pack/pack.ts';
 import type { PictureIndex } from '../data/pictures/picture-index.ts';
-import { noCache, scratchFolder, writeTar, writeTree } from '../data/pictures/testing.ts';
+import { noCache, scratchFolder, writeTar, writeTree } from '../data/pictures/sources/testing.ts';
 import type { Raster } from '../data/raster.ts';
 import { sourceOf } from './index-source.ts';
 

@@ -2,9 +2,9 @@
 // that stays open for as long as the process needs it.
 import sharp from 'sharp';
 import type { Dataset } from '../data/dataset.ts';
-import { badPictureError } from '../data/pictures/bad-picture.ts';
 import { type PictureIndex, pictureName } from '../data/pictures/picture-index.ts';
 import { type OpenStore, openStore } from '../data/pictures/picture-store.ts';
+import { badPictureError } from '../data/pictures/render/bad-picture.ts';
 import { decodeBytes, decodeFile, fileSize, type Raster, type Scaling, scaleRaster } from '../data/raster.ts';
 import type { Size } from '../data/resample.ts';
 import { UserError } from '../errors.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderPicture } from '../data/pictures/render.ts';
+import { renderPicture } from '../data/pictures/render/render.ts';
 import { planarRaster } from '../data/raster.ts';
 import { isStoredMean, storeMean, unpackMean } from './mean-picture.ts';
 import { applyOverrides } from './overrides.ts';

@@ -1,7 +1,7 @@
 // The mean of each pixel of the training pictures' central squares (AlexNet, section 2; ZFNet, section 3.1) as weights
 // files carry it: bytes in base64, as part of how pictures are prepared. Half a grey level is lost by that, for
 // training as for every test, so that both see the same numbers.
-import type { MeanPicture } from '../data/pictures/transform.ts';
+import type { MeanPicture } from '../data/pictures/render/transform.ts';
 
 /** side x side x 3 bytes (R, G, B) in base64. */
 export interface StoredMean {

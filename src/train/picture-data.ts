@@ -3,7 +3,7 @@
 // a recipe are for crops of 224 px, those of another form are in proportion.
 import { openPictures } from '../data/pictures/open.ts';
 import { indexFingerprint, type PictureIndex } from '../data/pictures/picture-index.ts';
-import type { ColourChange, PictureTransform, TrainingScale } from '../data/pictures/transform.ts';
+import type { ColourChange, PictureTransform, TrainingScale } from '../data/pictures/render/transform.ts';
 import { UserError } from '../errors.ts';
 import { unpackMean } from '../evaluate/mean-picture.ts';
 import { type Preprocessing, unitNormalisation } from '../evaluate/preprocessing.ts';

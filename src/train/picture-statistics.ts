@@ -4,9 +4,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { meanPictureOf, rgbStatistics, type SampleOptions } from '../data/pictures/colour-statistics.ts';
-import { defaultIndexCache } from '../data/pictures/index-file.ts';
 import { indexFingerprint, type PictureIndex } from '../data/pictures/picture-index.ts';
+import {
+  meanPictureOf,
+  rgbStatistics,
+  type SampleOptions,
+} from '../data/pictures/render/colour-statistics.ts';
+import { defaultIndexCache } from '../data/pictures/sources/index-file.ts';
 import { type StoredMean, storeMean } from '../evaluate/mean-picture.ts';
 import { makeFolder, writeFileAtomic } from '../files.ts';
 

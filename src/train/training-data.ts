@@ -6,7 +6,7 @@ import type { Augmentation, Normalisation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { type OpenOptions, openDataset } from '../data/datasets.ts';
 import type { PictureIndex } from '../data/pictures/picture-index.ts';
-import type { PictureTransform } from '../data/pictures/transform.ts';
+import type { PictureTransform } from '../data/pictures/render/transform.ts';
 import { holdOut } from '../data/split.ts';
 import { UserError } from '../errors.ts';
 import { picturesOf } from '../evaluate/pictures.ts';

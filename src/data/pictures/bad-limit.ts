@@ -2,8 +2,8 @@
 // may be bad. The first thousand pictures count as met from the beginning (or the whole epoch, where it is shorter), so
 // that one bad picture among the first ten stops nothing.
 import { UserError } from '../../errors.ts';
-import { badPictureError } from './bad-picture.ts';
 import type { BadPictureReport } from './picture-batch.ts';
+import { badPictureError } from './render/bad-picture.ts';
 
 const share = 0.01;
 const grace = 1000;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { randomStream } from '../random.ts';
 import type { PictureIndex } from './picture-index.ts';
-import type { PictureTransform } from './transform.ts';
+import type { PictureTransform } from './render/transform.ts';
 
 /** RGB bytes of a smooth picture with some noise, fixed by `seed`. */
 export function madeUpPixels(width: number, height: number, seed: number): Uint8Array {

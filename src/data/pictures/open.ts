@@ -4,7 +4,15 @@ import { UserError } from '../../errors.ts';
 import type { Split } from '../dataset.ts';
 import { folderWithFiles, isFile, isFolder } from '../homes.ts';
 import { knownDataset, knownDatasets } from '../known.ts';
-import { findClassFolders, type Listed, listFolders, type Trained, trainedFolders } from './folders.ts';
+import { isPack, openPack, readPack } from './pack/file.ts';
+import type { PictureIndex } from './picture-index.ts';
+import {
+  findClassFolders,
+  type Listed,
+  listFolders,
+  type Trained,
+  trainedFolders,
+} from './sources/folders.ts';
 import {
   findTrainTars,
   findValidation,
@@ -13,13 +21,11 @@ import {
   isTrainTar,
   listTrainTars,
   listValidation,
-} from './ilsvrc.ts';
-import { cachedIndex, defaultIndexCache, type IndexCache } from './index-file.ts';
-import { hasPictures, type ListingOptions } from './listing.ts';
-import { findList, listList } from './lists.ts';
-import { isPack, openPack, readPack } from './pack-file.ts';
-import type { PictureIndex } from './picture-index.ts';
-import { findPattern, findShards, listShards, type Shards } from './shards.ts';
+} from './sources/ilsvrc.ts';
+import { cachedIndex, defaultIndexCache, type IndexCache } from './sources/index-file.ts';
+import { hasPictures, type ListingOptions } from './sources/listing.ts';
+import { findList, listList } from './sources/lists.ts';
+import { findPattern, findShards, listShards, type Shards } from './sources/shards.ts';
 
 export interface OpenPicturesOptions extends ListingOptions {
   /** Where indices are kept; default the user's cache folder. */

@@ -5,11 +5,11 @@ import { type MixOptions, mixes } from '../mix.ts';
 import { type BatchDivision, partnerOutside, partOfBatch } from '../part.ts';
 import { hash32 } from '../random.ts';
 import type { Size } from '../resample.ts';
-import { badPictureReason } from './bad-picture.ts';
 import type { PictureStore } from './picture-index.ts';
 import type { OpenStore } from './picture-store.ts';
-import { renderPicture } from './render.ts';
-import type { PictureTransform } from './transform.ts';
+import { badPictureReason } from './render/bad-picture.ts';
+import { renderPicture } from './render/render.ts';
+import type { PictureTransform } from './render/transform.ts';
 
 /** All that is needed to make any batch; plain data over shared memory, so that it can be sent to a thread. */
 export interface PicturePlan extends BatchDivision {

@@ -10,10 +10,10 @@ import type { Loader } from '../loader.ts';
 import { epochOrder } from './epoch-order.ts';
 import { madeUpJpeg, madeUpPixels, smallTransform, writeIndex } from './loader-testing.ts';
 import { openPictures } from './open.ts';
-import { packPictures } from './pack.ts';
+import { packPictures } from './pack/pack.ts';
 import type { PictureIndex } from './picture-index.ts';
 import { createPictureLoader, type PictureLoaderOptions } from './picture-loader.ts';
-import { noCache, writeTar } from './testing.ts';
+import { noCache, writeTar } from './sources/testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'laurel-picture-loader-'));
 const open: Loader[] = [];

@@ -16,7 +16,7 @@ import { epochOrder } from './epoch-order.ts';
 import { type BadPictureReport, fillPictureBatch, type PicturePlan } from './picture-batch.ts';
 import { type PictureIndex, pictureName } from './picture-index.ts';
 import { openStore } from './picture-store.ts';
-import { checkTransform, type PictureTransform } from './transform.ts';
+import { checkTransform, type PictureTransform } from './render/transform.ts';
 
 /** What to do with a file that is no picture, is cut off or is damaged. */
 export type OnBadImage = 'fail' | 'skip';

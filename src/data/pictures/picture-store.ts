@@ -4,9 +4,9 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors.ts';
 import { reason } from '../../files.ts';
-import { openPackStore } from './pack-store.ts';
+import { openPackStore } from './pack/store.ts';
 import { type FileStore, nameAt, type PictureStore, type TarStore } from './picture-index.ts';
-import { readAt } from './read-at.ts';
+import { readAt } from './sources/read-at.ts';
 
 export type StoredPicture =
   | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
