@@ -116,10 +116,11 @@ function isFolder(path: string): boolean {
   return stat !== undefined;
 }
 
-/** Another process may have made the folder in between. */
+/** Another process may have made the folder in between. Its name is to survive a power cut as its files' are. */
 function makeLevel(path: string): void {
   try {
     mkdirSync(path);
+    flushFolder(dirname(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) throw error;
   }
@@ -152,6 +153,14 @@ export function flushFile(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** A number of bytes for people: `262 kB`, `4.4 GB`. */
+export function sizeInWords(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const value = bytes / 1000 ** power;
+  return `${power > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
 }
 
 const reasons: Record<string, string> = {

@@ -99,6 +99,26 @@ export function viewOf(address: bigint, bytes: number): Uint8Array {
   return new Uint8Array(koffi().view(address, bytes));
 }
 
+/**
+ * The first `bytes` of an open file in memory, read-only and shared with everyone who maps it: the system's own page
+ * cache. Undefined where the system has no such thing (Windows) or refuses.
+ */
+export function mapFile(file: number, bytes: number): bigint | undefined {
+  if (process.platform === 'win32') return undefined;
+  const PROT_READ = 1;
+  const MAP_SHARED = 1;
+  // All pages at once are quicker than one after another.
+  const MAP_POPULATE = process.platform === 'linux' ? 0x8000 : 0;
+  const mmap = processSymbols().call('mmap', 'p(pziiil)');
+  const address = BigInt(mmap(null, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0) ?? 0);
+  return address === 0n || BigInt.asIntN(64, address) === -1n ? undefined : address;
+}
+
+/** Gives back what `mapFile` gave; nobody may touch it afterwards. */
+export function unmapFile(address: bigint, bytes: number): void {
+  processSymbols().call('munmap', 'i(pz)')(address, bytes);
+}
+
 /** The C string at an address. */
 export function stringAt(address: bigint): string {
   return koffi().decode(address, 'char', -1);

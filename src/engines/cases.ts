@@ -10,6 +10,7 @@ import { graphCases } from './cases/graphs.ts';
 import { crossEntropyCases, sgdCases, softmaxCases } from './cases/losses.ts';
 import { batchNormCases, lrnCases } from './cases/normalisation.ts';
 import { adaptiveAveragePoolCases, averagePoolCases, maxPoolCases } from './cases/pooling.ts';
+import { quantiseCases } from './cases/quantised.ts';
 import { concatCases, padCases, reshapeCases, sliceCases } from './cases/shapes.ts';
 import { trainingCases } from './cases/training.ts';
 import type { CompileOptions, Engine } from './engine.ts';
@@ -32,6 +33,7 @@ export const opCases: readonly OpCase[] = [
   ...padCases,
   ...reshapeCases,
   ...softmaxCases,
+  ...quantiseCases,
   ...crossEntropyCases,
   ...sgdCases,
   ...trainingCases,

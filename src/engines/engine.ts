@@ -23,6 +23,19 @@ export interface EngineDescription {
   readonly dtypes: readonly ComputeType[];
 }
 
+export type Autotune = 'off' | 'on' | 'full';
+
+/** Weights that a program is given once and that nobody changes. */
+export interface FixedWeights {
+  /** The numbers of a state in plain layout; not asked for where the engine has what it makes of them from before. */
+  read(name: string): Float32Array;
+  /**
+   * Equal for equal numbers of equal graphs: the engine may keep on disk, under this name, what it makes of them.
+   * Undefined: nothing is kept.
+   */
+  readonly identity?: string | undefined;
+}
+
 export interface CompileOptions {
   /** Default f32. */
   readonly dtype?: ComputeType;
@@ -33,6 +46,25 @@ export interface CompileOptions {
    * that the library offers beside the chosen one, each by itself.
    */
   readonly profile?: boolean | 'full';
+  /**
+   * What of a training step the backward pass computes again instead of having it kept: nothing; what costs memory
+   * traffic only (batch norm, ReLU, sums); or by segments of the network, convolutions too (checkpointing), for the
+   * least memory. Default: what the engine finds cheap enough, in about 2 % of a step's time by its estimate.
+   */
+  readonly recompute?: 'none' | 'cheap' | 'segments' | undefined;
+  /**
+   * Where an op can be computed in several ways: `off` (default) takes the library's first choice, `on` the fastest,
+   * measured where it is not remembered from before on this machine, `full` measures all anew.
+   */
+  readonly autotune?: Autotune | undefined;
+  /** The choices of another process (`AutotuneReport.choices`), to compute alike; then nothing is measured. */
+  readonly choices?: Readonly<Record<string, string>> | undefined;
+  /** The name of a way that every op that has it takes; for tests. */
+  readonly implementation?: string | undefined;
+  /** Told of what does not stop a compilation, a sentence each: measurements that cannot be read or kept. */
+  readonly onNote?: ((message: string) => void) | undefined;
+  /** All states, for good: `write` is an error then. Only for graphs without updates. */
+  readonly weights?: FixedWeights | undefined;
   /** Called between the steps of a run, where there is something else to keep going: messages that are under way. */
   readonly betweenSteps?: (() => void) | undefined;
 }
@@ -72,6 +104,20 @@ export interface ArenaBlock {
   readonly path: string;
 }
 
+/** How ways to compute ops were chosen. Questions name an op with its type and sizes; ways are named as in docs/engine.md. */
+export interface AutotuneReport {
+  readonly mode: Autotune;
+  /** Questions answered by a measurement, and from memory. */
+  readonly measured: number;
+  readonly remembered: number;
+  /** Time that measuring took, a part of `compileMs`. */
+  readonly ms: number;
+  /** The way chosen for each question; `primitive` is the library's first choice. */
+  readonly choices: Readonly<Record<string, string>>;
+  /** Milliseconds of each way, by question, as measured at present or before. */
+  readonly times: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
 export interface ProgramReport {
   readonly engine: EngineDescription;
   readonly dtype: ComputeType;
@@ -84,6 +130,8 @@ export interface ProgramReport {
   readonly arena: readonly ArenaBlock[];
   readonly stateBytes: number;
   readonly compileMs: number;
+  /** Where there was something to choose. */
+  readonly autotune?: AutotuneReport | undefined;
 }
 
 export interface Program {
@@ -98,9 +146,17 @@ export interface Program {
   dispose(): void;
 }
 
+/** In bytes, as in a report. */
+export interface MemoryNeed {
+  readonly arenaBytes: number;
+  readonly lowerBoundBytes: number;
+}
+
 export interface Engine {
   readonly name: EngineName;
   describe(): EngineDescription;
+  /** The memory that `compile` would plan, without taking it. */
+  plan(graph: Graph, options?: Pick<CompileOptions, 'dtype' | 'recompute'>): MemoryNeed;
   compile(graph: Graph, options?: CompileOptions): Program;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normal as normalAt, streamOf } from '../graph/random.ts';
 import { initialValues } from './initial.ts';
 
 const normal = { kind: 'normal', deviation: 0.5 } as const;
@@ -25,5 +26,12 @@ describe('initialValues', () => {
     expect(initialValues('layer1.weight', [3, 2], normal, 5)).toEqual(first);
     expect(initialValues('layer1.weight', [2, 3], normal, 6)).not.toEqual(first);
     expect(initialValues('layer2.weight', [2, 3], normal, 5)).not.toEqual(first);
+  });
+
+  it('is number for number a function of the place, however large the state', () => {
+    const values = initialValues('a', [3, 50_000], { kind: 'normal', deviation: 0.5 }, 9);
+    for (const place of [0, 65_535, 65_536, 140_001, 149_999]) {
+      expect(values[place]).toBe(Math.fround(0.5 * normalAt(9, streamOf('a'), place)));
+    }
   });
 });

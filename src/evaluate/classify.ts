@@ -21,6 +21,8 @@ export interface ClassifyOptions extends ModelRequest, EngineRequest, PrepareReq
   readonly data?: string;
   /** Answers per picture; default 5. */
   readonly top?: number;
+  /** Keep what the engine makes of the weights on disk for the next process; default true. */
+  readonly weightsCache?: boolean | undefined;
 }
 
 export interface Classification {
@@ -53,6 +55,7 @@ export async function classify(options: ClassifyOptions): Promise<Classification
     engine,
     dtype,
     batch,
+    weightsCache: options.weightsCache ?? true,
   })) {
     results[index] = {
       file: images[index] as string,

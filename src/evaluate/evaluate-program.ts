@@ -4,7 +4,8 @@
 import type { Loader } from '../data/loader.ts';
 import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { Program } from '../engines/engine.ts';
-import { type Answer, type Counts, createTally } from './tally.ts';
+import { countsOfAll } from './share.ts';
+import { type Counts, createTally } from './tally.ts';
 
 export type { Answer, Counts } from './tally.ts';
 
@@ -51,36 +52,5 @@ export async function evaluateProgram(
   const [stops, lossOfAll] = ranks.sum(Number(done < loader.picturesPerEpoch), loss) as [number, number];
   if (stops > 0) return undefined;
   const own = tally.counts(seconds, lossOfAll / loader.picturesPerEpoch);
-  return ranks.size === 1 ? own : countsOfAll(own, places, ranks);
-}
-
-/** `own` with the answers of all ranks, in the order in which one process gives them. `places`: of each own answer. */
-function countsOfAll(own: Counts, places: readonly number[], ranks: Ranks): Counts {
-  const classes = own.confusion.length;
-  const found = ranks.gather(own.answers.map((answer, i) => ({ place: places[i] as number, answer })));
-  const answers = found
-    .flat()
-    .sort((a, b) => a.place - b.place)
-    .map(({ answer }) => answer);
-  return { ...countAnswers(answers, classes), loss: own.loss, seconds: own.seconds, answers };
-}
-
-function countAnswers(
-  answers: readonly Answer[],
-  classes: number,
-): Pick<Counts, 'n' | 'top1Error' | 'top5Error' | 'confusion'> {
-  const n = answers.length;
-  const within = (limit: number): number => answers.filter(({ rank }) => rank < limit).length;
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (const { label, top } of answers) {
-    const row = confusion[label] as number[];
-    const answer = top[0]?.class as number;
-    row[answer] = (row[answer] as number) + 1;
-  }
-  return {
-    n,
-    top1Error: (100 * (n - within(1))) / n,
-    top5Error: (100 * (n - within(5))) / n,
-    confusion,
-  };
+  return ranks.size === 1 ? own : countsOfAll(own, places, ranks, own.loss);
 }

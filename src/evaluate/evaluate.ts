@@ -3,6 +3,8 @@
 // result states how it came about.
 import type { Split } from '../data/dataset.ts';
 import type { OpenOptions, OpenProgress } from '../data/datasets.ts';
+import { agree } from '../distribute/agreement.ts';
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { ComputeType, EngineDescription } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Form } from '../nets/network.ts';
@@ -16,6 +18,7 @@ import { type PrepareRequest, prepareMember, preprocessingFor } from './prepare.
 import type { Preprocessing } from './preprocessing.ts';
 import { describeProtocol, type Protocol } from './protocol.ts';
 import { writePerPicture } from './report.ts';
+import { checksumOf, countsOfAll } from './share.ts';
 import { createTally } from './tally.ts';
 import { openTestData, requestOfRun } from './test-data.ts';
 
@@ -33,6 +36,8 @@ export interface EvaluateOptions extends ModelRequest, EngineRequest, PrepareReq
   readonly figures?: EvaluationFigures;
   /** A table with a line for each picture (.csv or .json). */
   readonly perPicture?: string;
+  /** The ranks that share the pictures (`joinRanks`), each of which calls `evaluate` with the same options; default: alone. */
+  readonly ranks?: Ranks;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
   readonly onData?: (progress: OpenProgress) => void;
@@ -80,6 +85,8 @@ export interface Evaluation {
     readonly laurel: string;
     readonly node: string;
     readonly batch: number;
+    /** Processes that shared the pictures; absent for one. */
+    readonly ranks?: { readonly count: number; readonly mpi: string };
     /** In words. */
     readonly crops: string;
     readonly cropping: Protocol['crops'];
@@ -89,10 +96,10 @@ export interface Evaluation {
 
 /**
  * Tests weights. Throws a UserError where weights, network and data do not fit each other, or a file is bad; an
- * AbortError when the signal fires.
+ * AbortError when the signal fires. Every rank gets the same result; rank 0 draws and writes.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { split = 'test', signal } = options;
+  const { split = 'test', signal, ranks = alone } = options;
   const model = openModel(options);
   const request = options.data ?? requestOfRun(options.weights) ?? model.info?.dataset;
   if (request === undefined) {
@@ -106,27 +113,51 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     onNote: options.onNote,
     onProgress: options.onData,
   };
-  const data = await openTestData(request, split, model, open);
+  // What one downloads is there for the others.
+  const data = await ranks.leaderFirst(() => openTestData(request, split, model, open));
   const members: Member[] = [];
   for (const each of [model, ...others]) {
     checkClasses(each, data.classes);
     const base = await preprocessingFor(each, data, { request, open, prepare: options });
     members.push(prepareMember(each, base, data.classes.length, options));
   }
-  const { engine, dtype, notes } = await resolveEngine(options);
+  const threads = options.threads ?? ranks.cores;
+  // Several would measure at once, in each other's way, and choose differently.
+  const autotune = ranks.size > 1 ? 'off' : options.autotune;
+  if (autotune !== options.autotune && (options.autotune ?? 'off') !== 'off' && ranks.leads)
+    options.onNote?.(`--autotune ${options.autotune} counts for one process alone; over ranks it is off.`);
+  const { engine, dtype, notes } = await resolveEngine({ ...options, threads, autotune });
   for (const message of notes) options.onNote?.(message);
   const { source, labels, classes } = data;
   const batch = Math.min(options.batch ?? defaultBatch(members), viewsOf(members) * source.length);
-  const tally = createTally(classes.length);
-  const start = performance.now();
-  for await (const { index, probabilities } of predict(source, members, { engine, dtype, batch, signal })) {
-    tally.add(index, labels[index] as number, probabilities, 0);
-    options.onProgress?.(tally.n, source.length);
-  }
-  const counts = tally.counts((performance.now() - start) / 1000);
   const names = members.map((member) => member.model.description.name);
-  await writeFigures(options.figures ?? {}, counts, data, `${names.join(' + ')} on ${data.name}`);
-  if (options.perPicture !== undefined) writePerPicture(options.perPicture, counts.answers, data);
+  if (ranks.size > 1) {
+    agree(ranks, {
+      'Laurel version': version,
+      networks: names.join(' + '),
+      'weights with the checksum': checksumOf([model, ...others]),
+      'data set': data.name,
+      pictures: `${source.length}`,
+      batch: `${batch}`,
+      dtype,
+    });
+  }
+  const tally = createTally(classes.length);
+  const places: number[] = [];
+  const start = performance.now();
+  const share = { rank: ranks.rank, size: ranks.size };
+  const answers = predict(source, members, { engine, dtype, batch, share, ...(signal && { signal }) });
+  for await (const { index, place, probabilities } of answers) {
+    tally.add(index, labels[index] as number, probabilities, 0);
+    places.push(place);
+    options.onProgress?.(Math.min(source.length, tally.n * ranks.size), source.length);
+  }
+  const own = tally.counts((performance.now() - start) / 1000);
+  const counts = ranks.size === 1 ? own : ranks.patiently(() => countsOfAll(own, places, ranks));
+  if (ranks.leads) {
+    await writeFigures(options.figures ?? {}, counts, data, `${names.join(' + ')} on ${data.name}`);
+    if (options.perPicture !== undefined) writePerPicture(options.perPicture, counts.answers, data);
+  }
   const { n, top1Error, top5Error, loss, seconds, confusion } = counts;
   const { protocol } = members[0] as Member;
   return {
@@ -148,6 +179,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       laurel: version,
       node: process.version,
       batch,
+      ...(ranks.mpi !== undefined && { ranks: { count: ranks.size, mpi: ranks.mpi } }),
       crops: describeProtocol(protocol, members.length),
       cropping: protocol.crops,
       members: members.map(memberProtocol),

@@ -3,10 +3,11 @@
 import { UserError } from '../errors.ts';
 import { markOutput } from '../graph/graph.ts';
 import { softmax } from '../graph/ops/index.ts';
-import { foldBatchNorm } from '../graph/rewrite/fold-batch-norm.ts';
+import { type Folded, foldBatchNorm } from '../graph/rewrite/fold-batch-norm.ts';
 import { buildNetwork, type Network } from '../nets/network.ts';
 import { type OnnxPreprocessing, opsetVersion, type Port, writeOnnx } from '../weights/onnx/index.ts';
 import { type Expectations, expectations } from './classify.ts';
+import { inferenceGraph } from './inference.ts';
 import {
   buildModel,
   classNamesOf,
@@ -61,10 +62,7 @@ export function exportOnnx(options: ExportOptions): ExportResult {
   const asProbabilities = withPreprocessing || options.softmax === true;
   if (asProbabilities) markOutput('probabilities', softmax(network.logits));
   else markOutput('logits', network.logits);
-  const given = { graph: network.graph, weights: weightsFor(model, network), folded: 0 };
-  const { graph, weights, folded } = options.foldBatchNorm
-    ? foldBatchNorm(given.graph, given.weights)
-    : given;
+  const { graph, weights, folded } = numbersFor(model, network, options.foldBatchNorm === true);
   const { byteLength, inputs, outputs } = writeOnnx(out, graph, weights, {
     name: network.name,
     documentation: model.description.paper,
@@ -81,6 +79,20 @@ export function exportOnnx(options: ExportOptions): ExportResult {
     input: inputs[0] as Port,
     output: outputs[0] as Port,
     foldedBatchNorms: folded,
+  };
+}
+
+/** The graph and its numbers; quantised weights are of a graph without batch norms. */
+function numbersFor(model: Model, network: Network, fold: boolean): Folded {
+  if (model.quantisation === undefined) {
+    const weights = weightsFor(model, network);
+    return fold ? foldBatchNorm(network.graph, weights) : { graph: network.graph, weights, folded: 0 };
+  }
+  const { graph, weights, folded } = inferenceGraph(model, network);
+  return {
+    graph,
+    folded,
+    weights: new Map([...graph.states.keys()].map((name) => [name, weights.read(name)])),
   };
 }
 

@@ -1,6 +1,7 @@
 // Pictures of a test's result: the confusion matrix, and sheets of test pictures with what the network says of them:
 // right and wrong ones evenly, or the worst mistakes.
 import { extname } from 'node:path';
+import { allPositions } from '../data/split.ts';
 import { confusionMatrix } from '../figures/confusion.ts';
 import { pictureSheet, type SheetItem } from '../figures/sheet.ts';
 import { writeFileAtomic } from '../files.ts';
@@ -67,7 +68,7 @@ export async function drawPredictions(
   dataset: PictureSet,
   title: string,
 ): Promise<void> {
-  const all = Uint32Array.from({ length: dataset.length }, (_, index) => index);
+  const all = allPositions(dataset.length);
   await drawSample(path, answers, sourceOf(dataset, all), dataset.classes, title);
 }
 

@@ -4,7 +4,8 @@ import type { Size } from '../data/resample.ts';
 import type { ComputeType, Engine, Program } from '../engines/engine.ts';
 import { markOutput } from '../graph/graph.ts';
 import { denseGraph } from './dense.ts';
-import { buildModel, type Model, weightsFor, writeWeights } from './model.ts';
+import { inferenceGraph } from './inference.ts';
+import { buildModel, type Model } from './model.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { Protocol } from './protocol.ts';
 
@@ -16,27 +17,24 @@ export interface Member {
   readonly classes: number;
 }
 
-/** A program with the member's weights: `images` of `shown` px (and the padding) in, `logits` out. */
+/**
+ * A program with the member's weights: `images` of `shown` px (and the padding) in, `logits` out. `cached`: what the
+ * engine makes of the weights is kept on disk for the next process (not of dense tests, whose sizes are many).
+ */
 export function compileMember(
   member: Member,
   shown: Size,
   batch: number,
   engine: Engine,
   dtype: ComputeType,
+  cached = false,
 ): Program {
   const { model, preprocessing, protocol, classes } = member;
   const network = buildModel(model, classes, preprocessing, batch);
-  const weights = weightsFor(model, network);
   const { pad } = preprocessing;
   const dense = protocol.crops === 'dense';
   if (!dense) markOutput('logits', network.logits);
-  const graph = dense ? denseGraph(network, shown.height + 2 * pad, shown.width + 2 * pad) : network.graph;
-  const program = engine.compile(graph, { dtype });
-  try {
-    writeWeights(program, new Map([...weights].filter(([name]) => graph.states.has(name))));
-    return program;
-  } catch (error) {
-    program.dispose();
-    throw error;
-  }
+  const whole = dense ? denseGraph(network, shown.height + 2 * pad, shown.width + 2 * pad) : network.graph;
+  const { graph, weights } = inferenceGraph(model, network, whole);
+  return engine.compile(graph, { dtype, weights: cached && !dense ? weights : { read: weights.read } });
 }

@@ -6,6 +6,7 @@ import { augmentedSize } from '../data/augment.ts';
 import { imagenetNames } from '../data/imagenet-classes.ts';
 import type { Program } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
+import type { QuantisationScales } from '../graph/rewrite/quantise.ts';
 import { findNetwork } from '../nets/index.ts';
 import {
   type BuildOptions,
@@ -21,7 +22,8 @@ import { adaptWeights } from '../weights/adapt.ts';
 import { matchWeights } from '../weights/match.ts';
 import { namingMapFor } from '../weights/naming-maps.ts';
 import { publishedByFile } from '../weights/published.ts';
-import { readWeights } from '../weights/read.ts';
+import { decodeQuantised } from '../weights/quantised-file.ts';
+import { openWeights } from '../weights/read.ts';
 import type { TensorFile } from '../weights/tensor-file.ts';
 import { imagenetInfo } from './imagenet-info.ts';
 import { decodeModelInfo, type ModelInfo, type Preprocessing, plainAugmentation } from './preprocessing.ts';
@@ -50,13 +52,18 @@ export interface Model {
   readonly options: OptionValues;
   /** What was done to make the file fit, a sentence each. */
   readonly notes: readonly string[];
+  /** Of a file that `laurel quantize` wrote: its batch norms are folded, and its layers multiply whole numbers. */
+  readonly quantisation?: QuantisationScales | undefined;
+  /** Equal for equal contents: the file as the system knows it. */
+  readonly identity?: string | undefined;
 }
 
 /** Reads the weights and finds their network. Throws a UserError: no such file, damaged, or of another network. */
 export function openModel(request: ModelRequest): Model {
   const path = weightsFile(request.weights);
   if (request.network !== undefined) findNetwork(request.network);
-  const read = readWeights(path);
+  const identity = identityOf(path);
+  const read = openWeights(path);
   const published = publishedByFile(path);
   const info = decodeModelInfo(read.metadata) ?? (published && imagenetInfo(published));
   const name = request.network ?? info?.network ?? namingMapFor(read)?.network;
@@ -89,9 +96,25 @@ export function openModel(request: ModelRequest): Model {
   const description = findNetwork(name);
   const [form, formDescription] = formOf(description, request.form ?? info?.form);
   const options = mergeOptions(path, info?.options, request.options);
+  const quantised = decodeQuantised(read, path);
+  if (quantised !== undefined) {
+    const { file, scales } = quantised;
+    return {
+      description,
+      form,
+      formDescription,
+      path,
+      file,
+      info,
+      options,
+      notes: [],
+      quantisation: scales,
+      identity,
+    };
+  }
   const { file, map, notes } = adaptWeights(read, description, form, options, request.training);
   const known = info ?? (map === undefined ? undefined : imagenetInfo(map));
-  return { description, form, formDescription, path, file, info: known, options, notes };
+  return { description, form, formDescription, path, file, info: known, options, notes, identity };
 }
 
 /** Options change what a network computes, often without changing a shape: those of the file are not to be denied. */
@@ -152,8 +175,19 @@ export function buildModel(
 
 /** The file's weights for a graph with these states; throws a UserError that names what does not fit. */
 export function weightsFor(model: Model, network: Network): Map<string, Float32Array> {
+  if (model.quantisation !== undefined) {
+    throw new UserError(
+      `${model.path} holds quantised weights, for eval, classify and export. Use the file that it was made of.`,
+    );
+  }
   const wanted = [...network.graph.states].map(([name, { shape }]) => ({ name, shape }));
   return matchWeights(model.file, wanted, model.path);
+}
+
+/** The file's identity: two files, or one file before and after a change, differ in it. */
+function identityOf(path: string): string | undefined {
+  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true, throwIfNoEntry: false }) ?? {};
+  return ino === undefined ? undefined : [path, dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 /** Writes weights into a program. */

@@ -1,6 +1,8 @@
 // Probabilities of each picture of a source, averaged over the views of a protocol and over networks. Pictures are
 // taken a chunk at a time; while the engine computes one chunk, sharp's threads decode the next, and no more than
 // these two are in memory. The softmax is taken here, in double precision, from each network's logits.
+
+import { type RankShare, wholeShare } from '../data/part.ts';
 import type { Raster } from '../data/raster.ts';
 import { scaledSize } from '../data/raster.ts';
 import type { Size } from '../data/resample.ts';
@@ -15,11 +17,17 @@ export interface PredictOptions {
   readonly dtype: ComputeType;
   /** Views per run at the networks' own size; larger views come in smaller batches. */
   readonly batch: number;
+  /** One of several ranks answers for every so manieth run's pictures, as one process runs them; default all. */
+  readonly share?: RankShare;
+  /** Whether prepared weights are kept for the next process; default false. */
+  readonly weightsCache?: boolean | undefined;
   readonly signal?: AbortSignal;
 }
 
 export interface Prediction {
   readonly index: number;
+  /** In the order of all pictures, whoever answers for them. */
+  readonly place: number;
   /** One per class; their sum is 1. */
   readonly probabilities: Float64Array;
 }
@@ -46,7 +54,11 @@ export async function* predict(
   members: readonly Member[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction> {
-  for (const group of await groupsOf(source, members)) yield* predictGroup(source, members, group, options);
+  let before = 0;
+  for (const group of await groupsOf(source, members)) {
+    yield* predictGroup(source, members, group, before, options);
+    before += group.indices.length;
+  }
 }
 
 async function groupsOf(source: PictureSource, members: readonly Member[]): Promise<Group[]> {
@@ -93,9 +105,11 @@ async function* predictGroup(
   source: PictureSource,
   members: readonly Member[],
   group: Group,
+  before: number,
   options: PredictOptions,
 ): AsyncGenerator<Prediction> {
   const { indices, stations } = group;
+  const { rank, size } = options.share ?? wholeShare;
   const views = Math.max(...stations.map(viewsAt));
   const limits = stations.map(({ member, shown }) => {
     const { crop } = member.protocol;
@@ -104,16 +118,14 @@ async function* predictGroup(
   });
   const most = Math.max(1, Math.floor(Math.min(...limits) / views));
   const chunkLength = Math.min(indices.length, most);
-  const chunks = Array.from({ length: Math.ceil(indices.length / chunkLength) }, (_, i) =>
-    indices.slice(i * chunkLength, (i + 1) * chunkLength),
-  );
+  const starts = Array.from(
+    { length: Math.ceil(indices.length / chunkLength) },
+    (_, i) => i * chunkLength,
+  ).filter((_, i) => i % size === rank);
+  const chunks = starts.map((start) => indices.slice(start, start + chunkLength));
+  if (chunks.length === 0) return;
   const runners: Runner[] = [];
   try {
-    for (const [i, station] of stations.entries()) {
-      const total = chunkLength * viewsAt(station);
-      const batch = Math.ceil(total / Math.ceil(total / (limits[i] as number)));
-      runners.push(createRunner(station, batch, options));
-    }
     // The engine leaves JavaScript no turn while it computes, so what sharp is to do meanwhile must have been told
     // completely before: sizes are looked up two chunks ahead, pictures decoded one chunk ahead.
     const look = (chunk: readonly number[] = []) => unawaited(sizesOf(source, group, chunk));
@@ -121,13 +133,20 @@ async function* predictGroup(
       unawaited(decodeChunk(source, group, chunk, sizes));
     let ahead = decode(chunks[0], await look(chunks[0]));
     let sizesAhead = look(chunks[1]);
+    // Compiling too is a long call, during which the first pictures are decoded.
+    for (const [i, station] of stations.entries()) {
+      const total = chunkLength * viewsAt(station);
+      const batch = Math.ceil(total / Math.ceil(total / (limits[i] as number)));
+      runners.push(createRunner(station, batch, options));
+    }
     for (const [i, chunk] of chunks.entries()) {
       options.signal?.throwIfAborted();
       const rasters = await ahead;
       ahead = decode(chunks[i + 1], await sizesAhead);
       sizesAhead = look(chunks[i + 2]);
-      const results = chunk.map((index) => ({
+      const results = chunk.map((index, place) => ({
         index,
+        place: before + (starts[i] as number) + place,
         probabilities: new Float64Array(members[0]?.classes ?? 0),
       }));
       for (const [s, station] of stations.entries()) {
@@ -194,7 +213,14 @@ function createRunner({ member, shown }: Station, batch: number, options: Predic
   const { channels, pad } = preprocessing;
   const size = channels * (shown.height + 2 * pad) * (shown.width + 2 * pad);
   const images = new Float32Array(batch * size);
-  const program: Program = compileMember(member, shown, batch, options.engine, options.dtype);
+  const program: Program = compileMember(
+    member,
+    shown,
+    batch,
+    options.engine,
+    options.dtype,
+    options.weightsCache,
+  );
   return {
     run(jobs, results, share) {
       for (let first = 0; first < jobs.length; first += batch) {

@@ -59,6 +59,7 @@ export interface Graph {
   path: string;
 }
 
+/** An empty graph, to which inputs, states and ops are added. */
 export function createGraph(): Graph {
   return {
     nodes: [],
@@ -103,6 +104,7 @@ export function setInitial(target: Value, initial: Initial): void {
   (target as { source: Source }).source = { ...target.source, initial };
 }
 
+/** Numbers that never change, row-major. Throws an Error where they are not as many as the shape has. */
 export function constant(
   graph: Graph,
   shape: Shape,
@@ -148,6 +150,7 @@ export function scope(graph: Graph, name: string, build: () => Value): Value {
   }
 }
 
+/** Has every run of the graph give `value` under that name. */
 export function markOutput(name: string, value: Value): void {
   value.graph.outputs.set(name, value);
 }

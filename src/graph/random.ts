@@ -38,21 +38,35 @@ export function uniform(seed: number, stream: number, index: number): number {
   return hash(seed, stream, index) / 2 ** 32;
 }
 
-/** `count` numbers evenly spread over [0, 1): element i is `uniform(seed, stream, i)`. */
-export function uniforms(seed: number, stream: number, count: number): Float64Array {
+/** `count` numbers evenly spread over [0, 1), in `numbers`: element i is `uniform(seed, stream, first + i)`. */
+export function uniforms(
+  seed: number,
+  stream: number,
+  count: number,
+  first = 0,
+  numbers = new Float64Array(count),
+): Float64Array {
   const key = hashKey(seed, stream);
-  const numbers = new Float64Array(count);
-  for (let i = 0; i < count; i++) numbers[i] = hashWithKey(key, i) / 2 ** 32;
+  for (let i = 0; i < count; i++) numbers[i] = hashWithKey(key, first + i) / 2 ** 32;
   return numbers;
 }
 
-/** `count` numbers of the standard normal distribution (Box & Muller 1958, two hashes for each). */
-export function normals(seed: number, stream: number, count: number): Float64Array {
+/**
+ * `count` numbers of the standard normal distribution (Box & Muller 1958, two hashes for each), in `numbers`: element i
+ * is `normal(seed, stream, first + i)`.
+ */
+export function normals(
+  seed: number,
+  stream: number,
+  count: number,
+  first = 0,
+  numbers = new Float64Array(count),
+): Float64Array {
   const key = hashKey(seed, stream);
-  const numbers = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    const radius = Math.sqrt(-2 * Math.log((hashWithKey(key, 2 * i) + 1) / 2 ** 32));
-    numbers[i] = radius * Math.cos((2 * Math.PI * hashWithKey(key, 2 * i + 1)) / 2 ** 32);
+    const at = 2 * (first + i);
+    const radius = Math.sqrt(-2 * Math.log((hashWithKey(key, at) + 1) / 2 ** 32));
+    numbers[i] = radius * Math.cos((2 * Math.PI * hashWithKey(key, at + 1)) / 2 ** 32);
   }
   return numbers;
 }

@@ -19,6 +19,7 @@ export interface TensorType {
 /** Plain storage: floats (f32, or f64 where an engine offers it) and integers. */
 export type NumericArray = Float32Array | Float64Array | Int32Array;
 
+/** Elements of a tensor of that shape; 1 for a scalar. */
 export function elementCount(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);
 }
@@ -33,6 +34,7 @@ export function rowMajorStrides(shape: Shape): number[] {
   return strides;
 }
 
+/** Whether two shapes have the same axes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

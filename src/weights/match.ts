@@ -2,7 +2,7 @@
 // does not is reported as a whole, in one message, with the nearest names, because the usual causes (another form,
 // another number of classes, a prefix) show themselves in the pattern.
 import { nearestNames, UserError } from '../errors.ts';
-import { shapeText, type TensorFile } from './tensor-file.ts';
+import { shapeText, type Tensor, type TensorFile } from './tensor-file.ts';
 
 /** A tensor that a network needs. */
 export type WantedTensor = { readonly name: string; readonly shape: readonly number[] };
@@ -19,7 +19,17 @@ export function matchWeights(
   wanted: readonly WantedTensor[],
   path: string,
 ): Map<string, Float32Array> {
-  const found = new Map<string, Float32Array>();
+  const found = matchTensors(file, wanted, path);
+  return new Map([...found].map(([name, { data }]) => [name, data]));
+}
+
+/** The tensors themselves, whose data need not have been read yet. */
+export function matchTensors(
+  file: TensorFile,
+  wanted: readonly WantedTensor[],
+  path: string,
+): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
   const missing: string[] = [];
   const misshapen: string[] = [];
   for (const { name, shape } of wanted) {
@@ -29,7 +39,7 @@ export function matchWeights(
     } else if (shapeText(tensor.shape) !== shapeText(shape)) {
       misshapen.push(`${name} is ${shapeText(tensor.shape)}, expected ${shapeText(shape)}`);
     } else {
-      found.set(name, tensor.data);
+      found.set(name, tensor);
     }
   }
   const names = new Set(wanted.map(({ name }) => name));

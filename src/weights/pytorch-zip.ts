@@ -1,6 +1,7 @@
 // PyTorch's checkpoint format since 1.6: a zip archive with a folder of any name that holds `data.pkl` (the object,
 // tensors as references), `data/KEY` (the bytes of each storage) and, since 2.1, `byteorder`.
 // Source: pytorch, torch/serialization.py (_save, _load).
+import { UserError } from '../errors.ts';
 import { readerOfBytes } from './byte-reader.ts';
 import { readPickle } from './pickle.ts';
 import { quoted } from './pickle-values.ts';
@@ -8,12 +9,33 @@ import { storageIds, tensorGlobals } from './pytorch-globals.ts';
 import { tensorReader } from './pytorch-tensors.ts';
 import { stateDictFile } from './state-dict.ts';
 import type { ReadBytes } from './storage.ts';
-import type { TensorFile } from './tensor-file.ts';
+import { elementCount, lazyTensor, type Tensor, type TensorFile } from './tensor-file.ts';
 import { BadFile, memoryBudget, readFileAs } from './weights-file.ts';
 import { readZip, type Zip, type ZipEntry } from './zip.ts';
 
 /** Reads the state dict of a zip checkpoint; every tensor becomes f32. Throws a UserError. */
 export function readPytorchZip(path: string): TensorFile {
+  return readCheckpoint(path, tensorReader);
+}
+
+/** The same, but the storages are read, all of them, when the numbers of a tensor are first asked for. */
+export function openPytorchZip(path: string): TensorFile {
+  let whole: TensorFile | undefined;
+  const opened = readCheckpoint(path, () => ({ shape }) => ({ shape, data: new Float32Array(0) }));
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { shape }] of opened.tensors) {
+    const make = (): Float32Array => {
+      whole ??= readPytorchZip(path);
+      const data = whole.tensors.get(name)?.data;
+      if (data?.length === elementCount(shape)) return data;
+      throw new UserError(`${path} changed while it was being read. Run the command again.`);
+    };
+    tensors.set(name, lazyTensor(shape, make));
+  }
+  return { ...opened, tensors };
+}
+
+function readCheckpoint(path: string, reader: typeof tensorReader): TensorFile {
   return readFileAs(path, 'a PyTorch checkpoint', (file, size) => {
     const budget = memoryBudget(size);
     const zip = readZip(file, size, budget);
@@ -48,7 +70,7 @@ export function readPytorchZip(path: string): TensorFile {
       opened.set(key, read);
       return read;
     };
-    return stateDictFile(root, tensorReader(open, budget));
+    return stateDictFile(root, reader(open, budget));
   });
 }
 

@@ -2,8 +2,8 @@
 import { basename, extname } from 'node:path';
 import { readNpyTyped } from './npy.ts';
 import { readPytorchLegacy } from './pytorch-legacy.ts';
-import { readPytorchZip } from './pytorch-zip.ts';
-import { readSafetensors } from './safetensors.ts';
+import { openPytorchZip, readPytorchZip } from './pytorch-zip.ts';
+import { openSafetensors, readSafetensors } from './safetensors.ts';
 import { withoutWrappers } from './state-dict.ts';
 import { readExactly } from './storage.ts';
 import type { TensorFile } from './tensor-file.ts';
@@ -53,6 +53,17 @@ export function weightsFormat(path: string): WeightsFormat {
  */
 export function readWeights(path: string): TensorFile {
   return withoutWrappers(readers[weightsFormat(path)](path));
+}
+
+/**
+ * The same for a reader who may not need the numbers: where the format allows it they are read when a tensor's `data`
+ * is first asked for, and what is wrong with them is said then.
+ */
+export function openWeights(path: string): TensorFile {
+  const format = weightsFormat(path);
+  if (format === 'safetensors') return withoutWrappers(openSafetensors(path));
+  if (format === 'pytorch-zip') return withoutWrappers(openPytorchZip(path));
+  return withoutWrappers(readers[format](path));
 }
 
 const readers: Readonly<Record<WeightsFormat, (path: string) => TensorFile>> = {

@@ -5,7 +5,7 @@
 // Source: github.com/huggingface/safetensors, section "Format".
 import { writeFileAtomic } from '../files.ts';
 import { readExactly, readStored, type StoredType, storedBytes } from './storage.ts';
-import { elementCount, shapeText, type Tensor, type TensorFile } from './tensor-file.ts';
+import { elementCount, lazyTensor, shapeText, type Tensor, type TensorFile } from './tensor-file.ts';
 import { BadFile, readFileAs } from './weights-file.ts';
 
 /** The limit that the format's own library sets, against a header that fills the memory. */
@@ -34,10 +34,19 @@ type Entry = { name: string; type: StoredType; shape: number[]; begin: number; e
  * Throws a UserError that says what is wrong when the file is missing, truncated or malformed.
  */
 export function readSafetensors(path: string): TensorFile {
-  return readFileAs(path, 'safetensors', readOpen);
+  return readFileAs(path, 'safetensors', (file, size) =>
+    readOpen(file, size, (position, type, count) => readStored(file, position, type, count)),
+  );
 }
 
-function readOpen(file: number, size: number): TensorFile {
+/** The same, but the numbers of a tensor are read when they are first asked for; then too, a UserError says what is wrong. */
+export function openSafetensors(path: string): TensorFile {
+  return readFileAs(path, 'safetensors', (file, size) => readOpen(file, size, undefined, path));
+}
+
+type ReadNumbers = (position: number, type: StoredType, count: number) => Float32Array;
+
+function readOpen(file: number, size: number, read: ReadNumbers | undefined, path = ''): TensorFile {
   const { header, dataStart } = readHeader(file, size);
   const metadata = readMetadata(header.__metadata__);
   const entries = Object.entries(header)
@@ -46,9 +55,29 @@ function readOpen(file: number, size: number): TensorFile {
   checkLayout(entries, size - dataStart);
   const tensors = new Map<string, Tensor>();
   for (const { name, type, shape, begin } of entries) {
-    tensors.set(name, { shape, data: readStored(file, dataStart + begin, type, elementCount(shape)) });
+    const position = dataStart + begin;
+    const count = elementCount(shape);
+    tensors.set(
+      name,
+      read === undefined
+        ? lazyTensor(shape, () => readLater(path, size, position, type, count))
+        : { shape, data: read(position, type, count) },
+    );
   }
   return { tensors, metadata, storedTypes: new Map(entries.map(({ name, type }) => [name, type])) };
+}
+
+function readLater(
+  path: string,
+  size: number,
+  position: number,
+  type: StoredType,
+  count: number,
+): Float32Array {
+  return readFileAs(path, 'safetensors', (file, sizeBy) => {
+    if (sizeBy !== size) throw new BadFile(`it had ${size} bytes when it was opened, and has ${sizeBy}.`);
+    return readStored(file, position, type, count);
+  });
 }
 
 function readHeader(file: number, size: number): { header: Record<string, unknown>; dataStart: number } {
@@ -151,13 +180,16 @@ function checkLayout(entries: Entry[], dataBytes: number): void {
   if (end < dataBytes) throw new BadFile(`${dataBytes - end} bytes at its end belong to no tensor.`);
 }
 
+/** What can be written: f32 tensors, and whole numbers of eight bits. */
+export type WritableTensor = { readonly shape: readonly number[]; readonly data: Float32Array | Int8Array };
+
 /**
- * Writes f32 tensors in the order of the map; the file appears whole or not at all. The data start at a multiple
+ * Writes tensors in the order of the map; the file appears whole or not at all. The data start at a multiple
  * of 8 bytes. Throws a UserError when the disk refuses, an Error when a shape does not fit its data.
  */
 export function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const header: Record<string, unknown> = Object.create(null);
@@ -169,7 +201,8 @@ export function writeSafetensors(
     if (elementCount(shape) !== data.length) {
       throw new Error(`tensor "${name}" is ${shapeText(shape)} but has ${data.length} elements`);
     }
-    header[name] = { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] };
+    const dtype = data instanceof Int8Array ? 'I8' : 'F32';
+    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
     end += data.byteLength;
     chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

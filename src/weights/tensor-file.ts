@@ -12,6 +12,19 @@ export type TensorFile = {
   readonly storedTypes?: ReadonlyMap<string, StoredType>;
 };
 
+/** A tensor whose numbers are made when they are asked for, and again once nobody holds them any more. */
+export function lazyTensor(shape: readonly number[], make: () => Float32Array): Tensor {
+  let held: WeakRef<Float32Array> | undefined;
+  return {
+    shape,
+    get data() {
+      const data = held?.deref() ?? make();
+      held = new WeakRef(data);
+      return data;
+    },
+  };
+}
+
 /** Number of elements of a shape: 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -73,6 +73,9 @@ export const dropoutCases: readonly OpCase[] = [
   ...gradientCases('dropout', 'rate 0.75, 64 channels', { x: grid(2, 64, 4, 4), seed }, (v) =>
     dropout(v.x, v.seed, { rate: 0.75, stream: 1 }),
   ),
+  ...gradientCases('dropout', 'the second half of the columns of a layer', { x: grid(4, 16), seed }, (v) =>
+    dropout(v.x, v.seed, { rate: 0.5, stream: 0, firstRow: 2, columns: { first: 16, of: 32 } }),
+  ),
   forwardCase('dropout', 'rate 0', { x: grid(3, 5), seed }, (v) =>
     dropout(v.x, v.seed, { rate: 0, stream: 2 }),
   ),

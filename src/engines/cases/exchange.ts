@@ -2,13 +2,25 @@
 // neighbour holds the very same numbers.
 import { gradients } from '../../graph/autodiff.ts';
 import { emit, markOutput, type Value } from '../../graph/graph.ts';
+import { accumulate } from '../../graph/ops/accumulate.ts';
+import { concat } from '../../graph/ops/concat.ts';
 import { convolution } from '../../graph/ops/convolution.ts';
 import { type Exchange, exchangeSums, oneRank } from '../../graph/ops/exchange.ts';
 import { multiply } from '../../graph/ops/multiply.ts';
 import { relu } from '../../graph/ops/relu.ts';
+import { swap } from '../../graph/ops/swap.ts';
 import { jointStatisticsOp, normaliseTogether } from '../../graph/ops/synchronised-batch-norm.ts';
 import type { NumericArray } from '../../graph/tensor.ts';
-import { type Feed, gradientCases, graphCase, grid, type OpCase, positive, weights } from './case.ts';
+import {
+  exactly,
+  type Feed,
+  gradientCases,
+  graphCase,
+  grid,
+  type OpCase,
+  positive,
+  weights,
+} from './case.ts';
 
 function twins(): Exchange {
   const underWay = new Map<string, NumericArray>();
@@ -22,6 +34,7 @@ function twins(): Exchange {
     },
     finish: (channel) => double(underWay.get(channel) as NumericArray),
     sum: double,
+    swap: (own, theirs) => theirs.set(own),
   };
 }
 
@@ -40,9 +53,22 @@ function normalised(name: string, x: Feed, exchange: Exchange): OpCase[] {
 }
 
 export const exchangeCases: readonly OpCase[] = [
+  ...gradientCases('swap', 'maps of another tower that has the same', { x: grid(2, 16, 5, 5) }, (v) =>
+    concat([v.x, swap(v.x, { exchange: twins(), shape: v.x.shape })]),
+  ),
   ...normalised('one rank', grid(3, 5, 4, 7), oneRank),
   ...normalised('two ranks that hold the same, 64 channels', grid(2, 64, 5, 5), twins()),
   ...normalised('2D', grid(9, 6), twins()),
+  graphCase(
+    'exchangeStart',
+    'gathered over two steps, this the last one',
+    { a: weights(32, 16, 3, 3), b: weights(32, 16, 3, 3), microStep: exactly([], 'index', [1]) },
+    ({ a, b, microStep }) => {
+      const once = { steps: 2, microStep };
+      const message = exchangeSums([accumulate(a, b, microStep, 2)], twins(), 'update', once);
+      markOutput('sum', message.finish()[0] as Value);
+    },
+  ),
   graphCase(
     'exchangeStart',
     'gradients in native layouts, two messages',

@@ -265,6 +265,62 @@ export const graphCases: readonly OpCase[] = [
     const y = relu(norm('bn', conv('conv', v.x, 17, 3, { stride: 2, padding: 1 })));
     markOutput('probabilities', softmax(dense('fc', flatten(maxPool(y, { kernel: 2, ceil: true })), 11)));
   }),
+  ...[16, 20].flatMap((channels) =>
+    [true, false].map((rectify) =>
+      graphCase(
+        'graph',
+        `residual blocks without batch norm, ${channels} channels, ${rectify ? '' : 'no '}ReLU behind sums, inference`,
+        { x: grid(2, 3, 8, 8) },
+        (v, graph) => {
+          const { conv } = layers(graph, { training: false, kinks: true });
+          const end = (y: Value): Value => (rectify ? relu(y) : y);
+          const stem = relu(conv('stem', v.x, channels, 3, { padding: 1, bias: true }));
+          // The shortcut is free to be written over; then one that another reads; then a convolution's own result.
+          const a1 = relu(conv('a1', stem, channels, 3, { padding: 1, bias: true }));
+          const a = end(add(conv('a2', a1, channels, 3, { padding: 1, bias: true }), stem));
+          const b1 = relu(conv('b1', a, channels, 1, { bias: true }));
+          const b = end(add(a, conv('b2', b1, channels, 3, { padding: 1 })));
+          const c1 = conv('c1', relu(conv('c0', b, channels, 1)), channels, 3, { stride: 2, padding: 1 });
+          const c = end(add(c1, conv('c.shortcut', b, channels, 1, { stride: 2, bias: true })));
+          const d = conv('d', c, channels, 1);
+          for (const [name, value] of Object.entries({
+            c,
+            twice: add(d, d),
+            last: add(conv('e', c, channels, 1), c),
+          }))
+            markOutput(name, value);
+          markOutput('late', add(a, relu(conv('f', a, channels, 1))));
+        },
+      ),
+    ),
+  ),
+  graphCase(
+    'graph',
+    'a sum that a convolution and a batch norm or a gate could both take in',
+    { x: grid(2, 16, 8, 8), gate: rectified(2, 16, 1, 1) },
+    (v, graph) => {
+      const { conv, norm } = layers(graph, { training: false, kinks: true });
+      const normed = norm('bn', conv('a', v.x, 16, 3, { padding: 1 }));
+      const first = relu(add(normed, conv('b', v.x, 16, 1)));
+      const gated = multiply(first, v.gate);
+      markOutput('y', add(conv('c', first, 16, 3, { padding: 1 }), gated));
+      markOutput('z', add(norm('bn2', first), multiply(norm('bn3', first), v.gate)));
+    },
+  ),
+  graphCase(
+    'graph',
+    'convolutions, ReLUs and max pools, training step',
+    { x: distinct(2, 3, 14, 14), target: labels(2, 5), lr },
+    (v, graph) => {
+      const { conv, dense } = layers(graph);
+      const first = maxPool(relu(conv('conv1', v.x, 16, 3, { padding: 1, bias: true })), { kernel: 2 });
+      const second = relu(conv('conv2', first, 20, 3, { padding: 1, bias: true }));
+      const pooled = flatten(maxPool(second, { kernel: 3, stride: 2, padding: 1 }));
+      train(graph, crossEntropy(dense('fc', pooled, 5), v.target).loss, v.lr);
+    },
+    // Rounding makes neighbours equal, and the first of them wins.
+    { bf16: 0.3 },
+  ),
   // Native layouts pad channels to whole blocks of 8 or 16: nothing may leak from or into the padding.
   ...[6, 20, 36, 132].flatMap((channels) =>
     [true, false].map((training) =>

@@ -21,6 +21,7 @@ const offsets = { ndims: 0, dims: 8, type: 104 };
 const structBytes = {
   convolution: 5976,
   product: 5584,
+  matrixProduct: 2800,
   pooling: 3288,
   normalization: 3496,
   lrn: 1432,
@@ -187,6 +188,17 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
         ]),
         attributes,
         r.hint.handle,
+      ),
+    matrixProduct: (r, attributes) =>
+      fromOperation(
+        operation('dnnl_matmul_desc_init', structBytes.matrixProduct, 'pppp', [
+          r.src.handle,
+          r.weights.handle,
+          r.bias?.handle ?? null,
+          r.dst.handle,
+        ]),
+        attributes,
+        null,
       ),
     poolingForward: (r, attributes) => {
       const direction = r.training ? propagation.training : propagation.inference;
@@ -381,9 +393,26 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
     postOperations(list, operation) {
       if (operation.kind === 'relu') {
         check(call('dnnl_post_ops_append_eltwise', 'i(pfiff)')(list, 1, eltwise.relu, 0, 0), 'post-op relu');
+      } else if (operation.kind === 'add') {
+        const append = call('dnnl_post_ops_append_binary', 'i(pip)');
+        check(append(list, shared.binary.add, operation.layout.handle), 'post-op add');
       } else {
-        check(call('dnnl_post_ops_append_sum', 'i(pf)')(list, operation.scale), 'post-op sum');
+        const { scale, type } = operation;
+        const append = call('dnnl_post_ops_append_sum_v2', 'i(pfi)');
+        check(append(list, scale, type === undefined ? 0 : shared.types[type]), 'post-op sum');
       }
+    },
+    postOperandBase: 16384,
+    scalesAreArguments: false,
+    setScaling(attributes, kind, { src = 1, dst = 1, channels, grouped = false }) {
+      // One factor for each channel of the result: what the sum of products is multiplied with.
+      const ofReorder = kind === 'reorder';
+      const factors = Float32Array.from(channels ?? [1], (scale) =>
+        ofReorder ? src / (dst * scale) : (src * scale) / dst,
+      );
+      const axes = ofReorder ? (grouped ? 0b11 : 0b01) : 0b10;
+      const set = call('dnnl_primitive_attr_set_output_scales', 'i(plip)');
+      check(set(attributes, factors.length, channels === undefined ? 0 : axes, factors), 'set_output_scales');
     },
   };
 };

@@ -2,6 +2,7 @@
 // descriptor, and source and destination layouts are given apart. Several enum values moved since 2.x
 // without a change of name, the reason why each version has its own table.
 import {
+  argument,
   check,
   type Dialect,
   dimsArray,
@@ -147,6 +148,13 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
         'inner_product_backward_weights',
         'ppppp',
         [r.src.handle, r.weights.handle, r.bias?.handle ?? null, r.dst.handle, r.hint.handle],
+        attributes,
+      ),
+    matrixProduct: (r, attributes) =>
+      create(
+        'matmul',
+        'pppp',
+        [r.src.handle, r.weights.handle, r.bias?.handle ?? null, r.dst.handle],
         attributes,
       ),
     poolingForward: (r, attributes) =>
@@ -322,10 +330,25 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
     postOperations(list, operation) {
       if (operation.kind === 'relu') {
         check(call('dnnl_post_ops_append_eltwise', 'i(piff)')(list, eltwise.relu, 0, 0), 'post-op relu');
+      } else if (operation.kind === 'add') {
+        const append = call('dnnl_post_ops_append_binary', 'i(pip)');
+        check(append(list, shared.binary.add, operation.layout.handle), 'post-op add');
       } else {
+        const { scale, type } = operation;
         const append = call('dnnl_post_ops_append_sum', 'i(pfii)');
-        check(append(list, operation.scale, 0, 0), 'post-op sum');
+        check(append(list, scale, 0, type === undefined ? 0 : shared.types[type]), 'post-op sum');
       }
+    },
+    postOperandBase: 32768,
+    scalesAreArguments: true,
+    setScaling(attributes, kind, { src, dst, channels, grouped = false }) {
+      const set = call('dnnl_primitive_attr_set_scales_mask', 'i(pii)');
+      const say = (number: number, axes: number): void =>
+        check(set(attributes, number, axes), 'set_scales_mask');
+      const channelAxes = grouped ? 0b11 : 0b01;
+      if (src !== undefined) say(argument.src, 0);
+      if (channels !== undefined) say(kind === 'reorder' ? argument.dst : argument.weights, channelAxes);
+      if (dst !== undefined) say(argument.dst, 0);
     },
   };
 };

@@ -15,8 +15,21 @@ export interface Layout {
 
 export type PostOperation =
   | { readonly kind: 'relu' }
-  /** Adds `scale` times what the destination held before. */
-  | { readonly kind: 'sum'; readonly scale: number };
+  /** Adds `scale` times what the destination held before, as numbers of `type` (default: the destination's own). */
+  | { readonly kind: 'sum'; readonly scale: number; readonly type?: StorageType }
+  /** Adds a tensor of the result's sizes, or of 1 along axes, which is an argument of its own (`postOperandBase`). */
+  | { readonly kind: 'add'; readonly layout: Layout };
+
+/**
+ * What whole numbers stand for: a number is its code times a scale. `channels`: one scale for each output channel, of a
+ * layer's weights or, when reordering, of the result, whose first axis (with `grouped` the first two) are channels.
+ */
+export interface Scaling {
+  readonly src?: number;
+  readonly dst?: number;
+  readonly channels?: Float32Array;
+  readonly grouped?: boolean;
+}
 
 export interface WindowGeometry {
   readonly strides: readonly number[];
@@ -55,6 +68,8 @@ export interface Requests {
   productForward: Product;
   productBackwardData: Product & Hint;
   productBackwardWeights: Product & Hint;
+  /** Matrices: `src` MxK, `weights` KxN, `bias` 1xN, `dst` MxN. */
+  matrixProduct: Product;
   poolingForward: Pooling & { training: boolean };
   poolingBackward: Pooling & Hint;
   normalizationForward: { src: Layout; epsilon: number; training: boolean; flags: NormalizationFlags };
@@ -102,6 +117,14 @@ export interface Dialect {
    */
   alternatives(descriptor: bigint, hint: bigint | null, again: () => bigint | undefined): bigint[];
   postOperations(list: Pointer, operation: PostOperation): void;
+  /** The tensor that the i-th operation behind (from 0) adds is argument (i + 1) times this, plus `src1`. */
+  readonly postOperandBase: number;
+  /**
+   * Whether scales are arguments of each execution, and biases and sums are in real units; else scales belong to the
+   * attributes, and biases and sums are in units of what they are added to.
+   */
+  readonly scalesAreArguments: boolean;
+  setScaling(attributes: Pointer, kind: RequestKind, scaling: Scaling): void;
 }
 
 export type Own = (destroy: () => void) => void;
@@ -150,6 +173,8 @@ export const argument = {
   diffScale: 255,
   diffShift: 256,
   multipleSources: 1024,
+  /** Added to the number of an argument: its scales (3.x). */
+  scalesOf: 4096,
 } as const;
 
 export const elementBytes: Record<StorageType, number> = { f32: 4, bf16: 2, s32: 4, u8: 1, s8: 1 };

@@ -1,13 +1,20 @@
 // Which neighbours run as one primitive. Between convolutions, memory traffic rules: a ReLU that is the only
-// reader of a batch norm, convolution, linear layer or addition runs inside that primitive; and where the
-// gradient of such a ReLU goes only into the batch norm's gradient, both run as one.
+// reader of a batch norm, convolution, linear layer or addition runs inside that primitive; where the gradient of such
+// a ReLU goes only into the batch norm's gradient, both run as one; and an addition (with its ReLU) runs inside the
+// convolution that gives its later operand, which adds to what stands in memory there, or takes in the batch norm or
+// the gate that gives an operand.
 import type { Graph, Node, Value } from '../../graph/graph.ts';
+import { sameShape } from '../../graph/tensor.ts';
 
 export interface Fusion {
   /** Producer -> the ReLU that runs inside it; the producer's kernel defines the ReLU's output. */
   readonly reluAfter: ReadonlyMap<Node, Node>;
   /** ReLU gradients that a batch norm gradient can take over, by that batch norm gradient. */
   readonly reluBackwardInto: ReadonlyMap<Node, Node>;
+  /** Convolution -> the addition that may run inside it, over its other operand. */
+  readonly addInto: ReadonlyMap<Node, Node>;
+  /** Addition -> the batch norm or the gate that gives an operand, and may run inside it. */
+  readonly scaledInto: ReadonlyMap<Node, Node>;
   /** Nodes that another node's kernel runs. */
   readonly absorbed: ReadonlySet<Node>;
 }
@@ -46,5 +53,56 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
     if (relu !== undefined && relu.outputs[0] === reluBackward.inputs[0])
       reluBackwardInto.set(node, reluBackward);
   }
-  return { reluAfter, reluBackwardInto, absorbed };
+
+  const addInto = new Map<Node, Node>();
+  const positions = new Map(nodes.map((node, i) => [node, i]));
+  for (const node of nodes) {
+    if (node.op.name !== 'convolution') continue;
+    const next = onlyConsumer(node.outputs[0] as Value);
+    if (next?.op.name !== 'add') continue;
+    const other = otherOperand(next, node.outputs[0] as Value);
+    const at = positions.get(node) as number;
+    if (other === undefined || kept.has(other) || !isItsOwn(other, consumers)) continue;
+    const isFree = (consumers.get(other) ?? []).every(
+      (reader) => reader === next || (positions.get(reader) as number) < at,
+    );
+    const isThere = other.source.kind === 'node' && (positions.get(other.source.node) as number) < at;
+    if (isFree && isThere && sameShape(other.shape, next.outputs[0]?.shape ?? [])) addInto.set(node, next);
+  }
+
+  const scaledInto = new Map<Node, Node>();
+  const inConvolutions = new Set(addInto.values());
+  for (const node of nodes) {
+    if (node.op.name !== 'add' || node.inputs[0] === node.inputs[1] || inConvolutions.has(node)) continue;
+    const scaled = node.inputs
+      .map(({ source }) => (source.kind === 'node' ? source.node : undefined))
+      .find((maker) => maker && scales(maker) && onlyConsumer(maker.outputs[0] as Value) === node);
+    if (scaled === undefined) continue;
+    scaledInto.set(node, scaled);
+    absorbed.add(scaled);
+  }
+  return { reluAfter, reluBackwardInto, addInto, scaledInto, absorbed };
+}
+
+/** Whether a node multiplies pictures channel by channel with numbers that are there. */
+function scales({ op, inputs, outputs }: Node): boolean {
+  const [x, factor] = inputs;
+  if (x?.shape.length !== 4 || outputs[0]?.precision !== 'compute') return false;
+  if (op.name === 'batchNormInference') return true;
+  const [n, c] = x.shape as [number, number];
+  return op.name === 'multiply' && factor !== undefined && sameShape(factor.shape, [n, c, 1, 1]);
+}
+
+export function otherOperand({ inputs }: Node, operand: Value): Value | undefined {
+  const [a, b] = inputs;
+  if (a === b) return undefined;
+  return a === operand ? b : a;
+}
+
+/** Whether no other value lies in the same memory, as a reshaped one does. */
+function isItsOwn({ source }: Value, consumers: ReadonlyMap<Value, readonly Node[]>): boolean {
+  if (source.kind !== 'node' || source.node.op.name === 'reshape') return false;
+  return source.node.outputs.every((value) =>
+    (consumers.get(value) ?? []).every(({ op }) => op.name !== 'reshape'),
+  );
 }

@@ -1,7 +1,7 @@
 // The oneDNN engine: finds the library, says what it and this CPU can do, and compiles graphs to programs.
 import type { ComputeType, Engine, EngineDescription } from '../engine.ts';
 import { type Library, openLibrary } from './library.ts';
-import { compileProgram } from './program.ts';
+import { compileProgram, planMemoryOf } from './program.ts';
 
 /** Instruction sets as `dnnl_get_effective_cpu_isa` numbers them: sets of bits, each including the ones before. */
 const isaBits = {
@@ -45,6 +45,7 @@ export function createOneDnnEngine(library: Library, options: OneDnnOptions = {}
   return {
     name: 'onednn',
     describe: () => description,
+    plan: (graph, planOptions = {}) => planMemoryOf(library, description, graph, planOptions),
     compile: (graph, compileOptions = {}) => compileProgram(library, description, graph, compileOptions),
   };
 }

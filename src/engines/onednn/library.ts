@@ -26,6 +26,8 @@ export interface Library {
   string(address: bigint): string;
   /** A wish, where the system knows it (Linux); nothing depends on it. */
   adviseHugePages(address: bigint, bytes: number): void;
+  /** Gives freed memory back to the system, where the system's library can (glibc). */
+  trim(): void;
   /** Threads that OpenMP will use; setting 0 leaves the library's default. */
   threads(wanted: number): number;
 }
@@ -54,6 +56,7 @@ export function openLibrary(): Library {
   }
   const { name, path, call } = library;
   let madvise: NativeFunction | undefined;
+  let mallocTrim: NativeFunction | undefined;
   let versionAddress: bigint;
   try {
     versionAddress = BigInt(call('dnnl_version', 'p()')());
@@ -79,8 +82,22 @@ export function openLibrary(): Library {
       madvise ??= processSymbols().call('madvise', 'i(pzi)');
       madvise(address, bytes, MADV_HUGEPAGE);
     },
+    trim() {
+      if (process.platform !== 'linux') return;
+      mallocTrim ??= findTrim();
+      mallocTrim(0);
+    },
     threads: openMpThreads,
   };
+}
+
+/** glibc keeps what was freed for later, tens of megabytes after the start of a network; other libraries need no such call. */
+function findTrim(): NativeFunction {
+  try {
+    return processSymbols().call('malloc_trim', 'i(z)');
+  } catch {
+    return () => 0;
+  }
 }
 
 /**

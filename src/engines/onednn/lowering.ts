@@ -4,7 +4,7 @@
 // shared by everyone who asks again. An op without a native kernel runs its own definition on the host, on
 // plain tensors; the report says `host` there.
 import type { Graph, Node, Value } from '../../graph/graph.ts';
-import { type NumericArray, sameShape } from '../../graph/tensor.ts';
+import type { NumericArray } from '../../graph/tensor.ts';
 import {
   argument,
   type Layout,
@@ -12,9 +12,11 @@ import {
   type PrimitiveDescriptor,
   type StorageType,
 } from './abi.ts';
+import type { Tuner } from './autotune/tuner.ts';
+import { planDims } from './dims.ts';
 import type { Fusion } from './fusion.ts';
 import type { Natives } from './natives.ts';
-import { optimizerOps } from './schedule.ts';
+import { applyUpdates, snapshot } from './updates.ts';
 
 /** A stretch of memory. `arena`: shared by liveness; `kept`: holds its content between runs. */
 export interface Storage {
@@ -30,6 +32,8 @@ export interface Storage {
 export interface Tensor {
   readonly layout: Layout;
   readonly storage: Storage;
+  /** Where in the storage its first element lies; default 0. */
+  readonly byteOffset?: number;
 }
 
 interface StepBase {
@@ -81,8 +85,12 @@ export interface Lowering {
   readonly forwards: Map<Node, { readonly descriptor: PrimitiveDescriptor; readonly workspace?: Tensor }>;
   /** Negated learning rates, by the value that feeds them. */
   readonly rates: Map<Value, Tensor>;
+  /** Decides between implementations; without one the library's own choice runs. */
+  readonly tuner?: Tuner | undefined;
   consumers(value: Value): readonly Node[];
   isKeptOutput(value: Value): boolean;
+  /** Constants, and states that this graph never changes: what is derived from them is made once, in the prologue. */
+  isUnchanging(value: Value): boolean;
   /** How native kernels keep a value. */
   storageType(value: Value): StorageType;
   dims(value: Value): readonly number[];
@@ -99,7 +107,12 @@ export interface Lowering {
   define(value: Value, layout: Layout): Tensor;
   /** Says that `value` is the content of a tensor that exists. */
   alias(value: Value, tensor: Tensor): void;
-  temporary(layout: Layout): Tensor;
+  /** Room without a value; `kept`: for what steps of the prologue make. */
+  temporary(layout: Layout, place?: Storage['place']): Tensor;
+  /** `count` times the same number as a vector, made once. */
+  constant(count: number, number: number, type: StorageType): Tensor;
+  /** Copies into another layout or type. `once`: of what never changes, in the prologue. */
+  move(node: Node, from: Tensor, to: Tensor, options?: { once?: boolean }): void;
   step(
     node: Node,
     descriptor: PrimitiveDescriptor,
@@ -114,42 +127,17 @@ export interface Lowering {
     compute: HostStep['compute'],
     inPlace?: Tensor,
   ): void;
+  /**
+   * A lowering of single nodes of the same graph, apart from it, with native objects of its own. What other nodes make
+   * is there already, in the layouts that `handed` says; those that it does not say are noted there as they are asked for.
+   */
+  isolated(natives: Natives, handed: Map<Value, Layout>): Lowering;
 }
 
 /** Lowers a node natively and says so, or returns false to leave it to the host. */
 export type Kernel = (lowering: Lowering, node: Node) => boolean;
 
 export const reluAfter: readonly PostOperation[] = [{ kind: 'relu' }];
-
-/**
- * The sizes under which oneDNN knows a value: a scalar is a vector of one, and the filters of a grouped
- * convolution (with what the optimiser keeps for them) have the groups as an axis of their own.
- */
-function planDims(nodes: readonly Node[]): (value: Value) => readonly number[] {
-  const grouped = new Map<Value, readonly number[]>();
-  for (const node of nodes) {
-    const groups = (node.attributes as { groups?: number }).groups ?? 1;
-    const filters = filtersOf(node);
-    if (groups > 1 && filters !== undefined) {
-      const [o, ...rest] = filters.shape as [number, ...number[]];
-      grouped.set(filters, [groups, o / groups, ...rest]);
-    }
-  }
-  // Backwards once more: of what is gathered of a gradient that came from other ranks, the weight alone tells.
-  const optimizer = nodes.filter(({ op }) => optimizerOps.has(op.name));
-  for (const node of [...optimizer, ...optimizer.toReversed()]) {
-    const shape = node.outputs[0]?.shape as readonly number[];
-    const family = [...node.inputs, ...node.outputs].filter((value) => sameShape(value.shape, shape));
-    const dims = family.map((value) => grouped.get(value)).find((found) => found !== undefined);
-    if (dims !== undefined) for (const value of family) grouped.set(value, dims);
-  }
-  return (value) => grouped.get(value) ?? (value.shape.length === 0 ? [1] : value.shape);
-}
-
-function filtersOf(node: Node): Value | undefined {
-  if (node.op.name === 'convolutionBackwardWeights') return node.outputs[0];
-  return node.op.name.startsWith('convolution') ? node.inputs[1] : undefined;
-}
 
 export interface LoweringOptions {
   readonly natives: Natives;
@@ -160,10 +148,53 @@ export interface LoweringOptions {
   readonly kernels: ReadonlyMap<string, Kernel>;
   /** The layout in which a state is kept; plain where there is no preference. */
   stateLayout(lowering: Lowering, state: Value): Layout | undefined;
+  readonly tuner?: Tuner | undefined;
 }
 
 export function lower(options: LoweringOptions): Lowered {
-  const { natives, graph, nodes, fusion, dtype } = options;
+  const { graph, nodes, kernels } = options;
+  const lowering = createLowering(options);
+  const { lowered } = lowering;
+  for (const node of nodes) lowerNode(lowering, node, kernels.get(node.op.name));
+  for (const [name, value] of graph.outputs) {
+    const tensor = lowering.plain(value);
+    // An output that is a state shows it as it was before the updates.
+    const changes = value.source.kind === 'state' && graph.updates.has(value.source.name);
+    lowered.outputs.set(name, changes ? snapshot(lowering, name, tensor) : tensor);
+  }
+  applyUpdates(lowering);
+  return lowered;
+}
+
+/** What the nodes of a graph say of its values, whoever lowers them. */
+interface Analysis {
+  readonly options: LoweringOptions;
+  dims(value: Value): readonly number[];
+  readonly consumersOf: ReadonlyMap<Value, readonly Node[]>;
+  readonly keptOutputs: ReadonlySet<Value>;
+}
+
+function createLowering(options: LoweringOptions): Lowering {
+  const { graph, nodes } = options;
+  const consumersOf = new Map<Value, Node[]>();
+  for (const node of nodes) {
+    for (const value of new Set(node.inputs)) {
+      consumersOf.set(value, [...(consumersOf.get(value) ?? []), node]);
+    }
+  }
+  const keptOutputs = new Set<Value>([...graph.outputs.values(), ...graph.updates.values()]);
+  const analysis: Analysis = { options, dims: planDims(nodes), consumersOf, keptOutputs };
+  return loweringOf(analysis, options.natives, options.tuner);
+}
+
+function loweringOf(
+  analysis: Analysis,
+  natives: Natives,
+  tuner?: Tuner,
+  handed?: Map<Value, Layout>,
+): Lowering {
+  const { options, dims, consumersOf, keptOutputs } = analysis;
+  const { graph, fusion, dtype } = options;
   const lowered: Lowered = {
     steps: [],
     prologue: [],
@@ -172,15 +203,8 @@ export function lower(options: LoweringOptions): Lowered {
     constants: [],
     outputs: new Map(),
   };
-  const dims = planDims(nodes);
   const representations = new Map<Value, Tensor[]>();
-  const consumersOf = new Map<Value, Node[]>();
-  for (const node of nodes) {
-    for (const value of new Set(node.inputs)) {
-      consumersOf.set(value, [...(consumersOf.get(value) ?? []), node]);
-    }
-  }
-  const keptOutputs = new Set<Value>([...graph.outputs.values(), ...graph.updates.values()]);
+  const constants = new Map<string, Tensor>();
 
   const createStorage = (layout: Layout, place: Storage['place']): Storage => ({
     place,
@@ -199,8 +223,15 @@ export function lower(options: LoweringOptions): Lowered {
   const hostType = (value: Value): StorageType => (value.precision === 'index' ? 's32' : 'f32');
   const plainOf = (value: Value, type: StorageType): Layout => natives.plainLayout(dims(value), type);
 
-  /** Where a value that no node makes comes from. */
-  const source = (value: Value): Tensor => {
+  /** Where a value that no node makes comes from; `asked`: the layout that somebody likes. */
+  const source = (value: Value, asked: Layout | undefined): Tensor => {
+    if (handed !== undefined && (value.source.kind === 'node' || value.source.kind === 'input')) {
+      const layout = handed.get(value) ?? asked ?? plainOf(value, storageType(value));
+      handed.set(value, layout);
+      const tensor = createTensor(layout, 'arena');
+      lowered.inputs.set(`${lowered.inputs.size}`, tensor);
+      return tensor;
+    }
     const plain = plainOf(value, hostType(value));
     if (value.source.kind === 'input') {
       const tensor = createTensor(plain, 'arena');
@@ -220,10 +251,10 @@ export function lower(options: LoweringOptions): Lowered {
     throw new Error(`oneDNN: ${value.source.node.op.name} was used before it was lowered.`);
   };
 
-  const known = (value: Value): Tensor[] => {
+  const known = (value: Value, asked?: Layout): Tensor[] => {
     let list = representations.get(value);
     if (list === undefined) {
-      list = [source(value)];
+      list = [source(value, asked)];
       representations.set(value, list);
     }
     return list;
@@ -234,6 +265,30 @@ export function lower(options: LoweringOptions): Lowered {
     value.source.kind === 'constant' ||
     (value.source.kind === 'state' && !graph.updates.has(value.source.name));
 
+  const pushReorder = (steps: Step[], path: string, from: Tensor, to: Tensor): void => {
+    const descriptor = natives.describe('reorder', { src: from.layout, dst: to.layout });
+    if (descriptor === undefined)
+      throw new Error(`oneDNN: no reorder for ${from.layout.dims.join('x')} at '${path}'.`);
+    // The prologue runs beside the plan of the arena.
+    const scratchpad = scratchpadOf(descriptor, steps === lowered.prologue ? 'kept' : 'arena');
+    steps.push({
+      kind: 'primitive',
+      op: 'reorder',
+      path,
+      descriptor,
+      arguments: [[argument.src, from], [argument.dst, to], ...scratchpad],
+      reads: [from],
+      writes: [to, ...scratchpad.map(([, tensor]) => tensor)],
+    });
+  };
+
+  const scratchpadOf = (descriptor: PrimitiveDescriptor, place: Storage['place']): [number, Tensor][] => {
+    const bytes = descriptor.scratchpadBytes;
+    return bytes === 0
+      ? []
+      : [[argument.scratchpad, createTensor(natives.plainLayout([bytes], 'u8'), place)]];
+  };
+
   const lowering: Lowering = {
     natives,
     graph,
@@ -241,8 +296,10 @@ export function lower(options: LoweringOptions): Lowered {
     lowered,
     forwards: new Map(),
     rates: new Map(),
+    tuner,
     consumers: (value) => consumersOf.get(value) ?? [],
     isKeptOutput: (value) => keptOutputs.has(value),
+    isUnchanging,
     dims,
     storageType,
     any: (value) => natives.anyLayout(dims(value), storageType(value)),
@@ -253,27 +310,14 @@ export function lower(options: LoweringOptions): Lowered {
       return found ?? lowering.as(value, plainOf(value, type));
     },
     as(value, layout) {
-      const list = known(value);
+      const list = known(value, layout);
       const found = list.find((tensor) => natives.sameLayout(tensor.layout, layout));
       if (found !== undefined) return found;
       const from = list.find((tensor) => tensor.layout.type === layout.type) ?? (list[0] as Tensor);
       const once = isUnchanging(value);
       const to = createTensor(layout, once ? 'kept' : 'arena');
-      const descriptor = natives.describe('reorder', { src: from.layout, dst: layout });
-      if (descriptor === undefined)
-        throw new Error(`oneDNN: no reorder for a value of ${value.shape.join('x')}.`);
-      (once ? lowered.prologue : lowered.steps).push({
-        kind: 'primitive',
-        op: 'reorder',
-        path: value.source.kind === 'node' ? value.source.node.path : pathOf(value),
-        descriptor,
-        arguments: [
-          [argument.src, from],
-          [argument.dst, to],
-        ],
-        reads: [from],
-        writes: [to],
-      });
+      const path = value.source.kind === 'node' ? value.source.node.path : pathOf(value);
+      pushReorder(once ? lowered.prologue : lowered.steps, path, from, to);
       list.push(to);
       return to;
     },
@@ -287,13 +331,26 @@ export function lower(options: LoweringOptions): Lowered {
     alias(value, tensor) {
       representations.set(value, [tensor]);
     },
-    temporary: (layout) => createTensor(layout, 'arena'),
-    step(node, descriptor, inputs, outputs, { inPlace, op = node.op.name } = {}) {
-      const list = [...inputs, ...outputs];
-      if (descriptor.scratchpadBytes > 0) {
-        const layout = natives.plainLayout([descriptor.scratchpadBytes], 'u8');
-        list.push([argument.scratchpad, createTensor(layout, 'arena')]);
+    temporary: (layout, place = 'arena') => createTensor(layout, place),
+    constant(count, number, type) {
+      const key = `${count} ${number} ${type}`;
+      let tensor = constants.get(key);
+      if (tensor === undefined) {
+        tensor = createTensor(natives.plainLayout([count], 'f32'), 'kept');
+        lowered.constants.push({ tensor, data: new Float32Array(count).fill(number) });
+        if (type !== 'f32') {
+          const plain = tensor;
+          tensor = createTensor(natives.plainLayout([count], type), 'kept');
+          pushReorder(lowered.prologue, '', plain, tensor);
+        }
+        constants.set(key, tensor);
       }
+      return tensor;
+    },
+    move: (node, from, to, { once = false } = {}) =>
+      pushReorder(once ? lowered.prologue : lowered.steps, node.path, from, to),
+    step(node, descriptor, inputs, outputs, { inPlace, op = node.op.name } = {}) {
+      const list = [...inputs, ...outputs, ...scratchpadOf(descriptor, 'arena')];
       lowered.steps.push({
         kind: 'primitive',
         op,
@@ -318,17 +375,10 @@ export function lower(options: LoweringOptions): Lowered {
         inPlace,
       });
     },
+    isolated: (own, layouts) => loweringOf(analysis, own, undefined, layouts),
   };
 
-  for (const node of nodes) lowerNode(lowering, node, options.kernels.get(node.op.name));
-  for (const [name, value] of graph.outputs) {
-    const tensor = lowering.plain(value);
-    // An output that is a state shows it as it was before the updates.
-    const changes = value.source.kind === 'state' && graph.updates.has(value.source.name);
-    lowered.outputs.set(name, changes ? snapshot(lowering, name, tensor) : tensor);
-  }
-  applyUpdates(lowering);
-  return lowered;
+  return lowering;
 }
 
 function pathOf(value: Value): string {
@@ -357,47 +407,4 @@ export function lowerOnHost(lowering: Lowering, node: Node): void {
     for (const array of outputArrays) array.fill(0);
     op.evaluate({ attributes, inputs: inputArrays, inputShapes, outputs: outputArrays, outputShapes });
   });
-}
-
-function snapshot(lowering: Lowering, name: string, from: Tensor): Tensor {
-  const to = lowering.temporary(from.layout);
-  copy(lowering, name, from, to);
-  return to;
-}
-
-function copy(lowering: Lowering, path: string, from: Tensor, to: Tensor): void {
-  const descriptor = lowering.natives.describe('reorder', { src: from.layout, dst: to.layout });
-  if (descriptor === undefined) throw new Error(`oneDNN: no copy for the state ${path}.`);
-  lowering.lowered.steps.push({
-    kind: 'primitive',
-    op: 'update',
-    path,
-    descriptor,
-    arguments: [
-      [argument.src, from],
-      [argument.dst, to],
-    ],
-    reads: [from],
-    writes: [to],
-  });
-}
-
-/** Copies updated values into their states, unless the optimiser's kernel wrote them in place. */
-function applyUpdates(lowering: Lowering): void {
-  const { graph } = lowering;
-  const pending = [...graph.updates].map(([name, value]) => {
-    const target = lowering.current(graph.states.get(name) as Value);
-    return {
-      name,
-      target,
-      from: lowering.as(value, target.layout),
-      fromState: value.source.kind === 'state',
-    };
-  });
-  const moves = pending.filter(({ target, from }) => from.storage !== target.storage);
-  const staged = moves.map((move) => {
-    if (!move.fromState) return move;
-    return { ...move, from: snapshot(lowering, move.name, move.from) };
-  });
-  for (const { name, from, target } of staged) copy(lowering, name, from, target);
 }

@@ -87,14 +87,14 @@ const orders: readonly Order[] = [
 /** `lowest`: the lowest gap that is large enough; `tightest`: the one that is left with the least room. */
 const fits = ['lowest', 'tightest'] as const;
 type Fit = (typeof fits)[number];
-/** Tries that place what stuck out earlier, for each order and fit; a try of ResNet-152 takes about 5 ms. */
+/** Tries that place what stuck out earlier, for each order and fit; a try of ResNet-152 takes about 10 ms. */
 const repairs = 8;
 
 /** Gives each storage an offset and says how many bytes that takes, `bound` at best. */
 function place(storages: readonly Storage[], bound: number): number {
   let best: Placement = { offsets: new Map(), total: Number.POSITIVE_INFINITY };
-  // What alignment costs is not worth a search.
-  const goodEnough = bound * 1.005 + alignment;
+  // The last per cent is not worth a search.
+  const goodEnough = bound * 1.01 + alignment;
   for (const order of orders) {
     for (const fit of fits) {
       let sequence = [...storages].sort(order);
@@ -119,38 +119,42 @@ interface Placement {
 
 function placeInOrder(sequence: readonly Storage[], fit: Fit): Placement {
   const offsets = new Map<Storage, number>();
-  const offsetOf = (storage: Storage): number => offsets.get(storage) as number;
   let total = 0;
-  const placed: Storage[] = [];
+  /** Placed ones, the lowest first. */
+  const placed: Placed[] = [];
   for (const storage of sequence) {
-    const neighbours = placed
-      .filter((other) => other.first <= storage.last && storage.first <= other.last)
-      .sort((a, b) => offsetOf(a) - offsetOf(b));
-    const offset = findGap(storage.bytes, neighbours, offsetOf, fit);
+    const { bytes, first, last } = storage;
+    const offset = findGap(storage, placed, fit);
+    const end = align(offset + bytes);
     offsets.set(storage, offset);
-    total = Math.max(total, align(offset + storage.bytes));
-    placed.push(storage);
+    total = Math.max(total, end);
+    let at = placed.length;
+    while (at > 0 && (placed[at - 1] as Placed).offset > offset) at--;
+    placed.splice(at, 0, { first, last, offset, end });
   }
   return { offsets, total };
 }
 
-/** Where `bytes` go between neighbours, which are sorted by their offsets; above all of them if nowhere else. */
-function findGap(
-  bytes: number,
-  neighbours: readonly Storage[],
-  offsetOf: (storage: Storage) => number,
-  fit: Fit,
-): number {
+interface Placed {
+  readonly first: number;
+  readonly last: number;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** Where a storage goes between those that live at the same time; above all of them if nowhere else. */
+function findGap({ bytes, first, last }: Storage, placed: readonly Placed[], fit: Fit): number {
   let end = 0;
   let best: number | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const other of neighbours) {
-    const room = offsetOf(other) - end;
+  for (const other of placed) {
+    if (other.first > last || first > other.last) continue;
+    const room = other.offset - end;
     if (bytes <= room && room < least) {
       [best, least] = [end, room];
       if (fit === 'lowest') break;
     }
-    end = Math.max(end, align(offsetOf(other) + other.bytes));
+    end = Math.max(end, other.end);
   }
   return best ?? end;
 }

@@ -10,6 +10,8 @@ export interface Region {
   readonly address: bigint;
   floats(offset: number, count: number): Float32Array;
   integers(offset: number, count: number): Int32Array;
+  /** The first bytes. */
+  content(bytes: number): Uint8Array;
 }
 
 /** `bytes` of zeroed memory, aligned for vector instructions. */
@@ -35,5 +37,6 @@ export function allocateRegion(library: Library, bytes: number): Region {
     address,
     floats: (offset, count) => new Float32Array(buffer, skip + offset, count),
     integers: (offset, count) => new Int32Array(buffer, skip + offset, count),
+    content: (count) => new Uint8Array(buffer, skip, count),
   };
 }

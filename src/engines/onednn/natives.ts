@@ -1,8 +1,9 @@
 // Native objects of one program: primitive descriptors, primitives, memories; made through the dialect of the
 // library's version and destroyed together. Every primitive takes its scratchpad from the program's arena.
-
+import { createHash } from 'node:crypto';
 import { rowMajorStrides } from '../../graph/tensor.ts';
 import {
+  argument,
   check,
   created,
   type Dialect,
@@ -13,6 +14,7 @@ import {
   type PrimitiveDescriptor,
   type RequestKind,
   type Requests,
+  type Scaling,
   type StorageType,
   shared,
 } from './abi.ts';
@@ -23,18 +25,35 @@ import type { Library } from './library.ts';
 export interface Natives {
   readonly library: Library;
   readonly normalizationGradientTakesShift: boolean;
+  /** The argument number of the tensor that the i-th operation behind a primitive adds. */
+  postOperand(i: number): number;
+  /** See `Dialect`. */
+  readonly scalesAreArguments: boolean;
   plainLayout(dims: readonly number[], type: StorageType): Layout;
   anyLayout(dims: readonly number[], type: StorageType): Layout;
+  /** By the distance, in elements, between neighbours along each axis. */
+  strided(dims: readonly number[], type: StorageType, strides: readonly number[]): Layout;
+  /** Pictures in blocks of 8 or 16 channels. */
+  blocked(dims: readonly number[], type: StorageType, block: 8 | 16): Layout;
+  /** Pictures with their channels last. */
+  channelsLast(dims: readonly number[], type: StorageType): Layout;
   /** The layout that `like` is for its sizes, for other sizes of the same rank; row-major if it is none of the usual. */
   layoutLike(like: Layout, dims: readonly number[]): Layout;
+  /** Which of the usual layouts of pictures this is; undefined for all others. */
+  pictureTag(layout: Layout): PictureTag | undefined;
+  /** The same layout for elements of another type; undefined where it is none of the usual. */
+  layoutOfType(like: Layout, type: StorageType): Layout | undefined;
   /** A box inside another layout; undefined where blocks would be cut. */
   sublayout(parent: Layout, dims: readonly number[], offsets: readonly number[]): Layout | undefined;
   sameLayout(a: Layout, b: Layout): boolean;
+  /** Different for different layouts, as far as the library shows them: 3.x has them behind a handle. */
+  layoutText(layout: Layout): string;
   /** Undefined where the library has no implementation for the request. */
   describe<K extends RequestKind>(
     kind: K,
     request: Requests[K],
     postOperations?: readonly PostOperation[],
+    scaling?: Scaling,
   ): PrimitiveDescriptor | undefined;
   primitive(descriptor: PrimitiveDescriptor): bigint;
   memory(layout: Layout, address: bigint): bigint;
@@ -42,6 +61,10 @@ export interface Natives {
   execute(primitive: bigint, table: BigUint64Array, what: string): void;
   dispose(): void;
 }
+
+/** The layouts of pictures that primitives choose. */
+export type PictureTag = 'nchw' | Exclude<LayoutTag, 'any'>;
+const tags = ['nChw8c', 'nChw16c', 'nhwc'] as const;
 
 /** The engine and stream of the process: one each, made on first use, never destroyed. */
 let process: { library: Library; engine: bigint; stream: bigint } | undefined;
@@ -78,8 +101,14 @@ export function createNatives(library: Library): Natives {
   const dialect: Dialect = (library.major === 2 ? openV2 : openV3)(library, engine, own);
   const attributesCache = new Map<string, bigint>();
 
-  const attributesFor = (operations: readonly PostOperation[]): bigint => {
-    const key = JSON.stringify(operations);
+  const attributesFor = (
+    operations: readonly PostOperation[],
+    kind: RequestKind,
+    scaling: Scaling | undefined,
+  ): bigint => {
+    // What holds layouts or scales is made anew each time.
+    const isPlain = scaling === undefined && operations.every((operation) => operation.kind !== 'add');
+    const key = isPlain ? JSON.stringify(operations) : '';
     const known = attributesCache.get(key);
     if (known !== undefined) return known;
     const attributes = created(
@@ -101,7 +130,8 @@ export function createNatives(library: Library): Natives {
       for (const operation of operations) dialect.postOperations(list, operation);
       check(call('dnnl_primitive_attr_set_post_ops', 'i(pp)')(attributes, list), 'set_post_ops');
     }
-    attributesCache.set(key, attributes);
+    if (isPlain) attributesCache.set(key, attributes);
+    if (scaling !== undefined) dialect.setScaling(attributes, kind, scaling);
     return attributes;
   };
 
@@ -116,12 +146,17 @@ export function createNatives(library: Library): Natives {
       'query of the implementation',
     );
     const scratchpad = dialect.queryLayout(handle, shared.queries.scratchpad, 0);
+    const asked = new Map<string, Layout | undefined>();
     const implementation = library.string(name[0] as bigint);
     return {
       handle,
       implementation,
       scratchpadBytes: scratchpad?.bytes ?? 0,
-      layout: (query: LayoutQuery, index = 0) => dialect.queryLayout(handle, shared.queries[query], index),
+      layout: (query: LayoutQuery, index = 0) => {
+        const key = `${query} ${index}`;
+        if (!asked.has(key)) asked.set(key, dialect.queryLayout(handle, shared.queries[query], index));
+        return asked.get(key);
+      },
       alternatives: () =>
         dialect
           .alternatives(handle, hint, again)
@@ -131,35 +166,85 @@ export function createNatives(library: Library): Natives {
     };
   };
 
+  const pictureTag = (layout: Layout): PictureTag | undefined => {
+    const { dims, type } = layout;
+    if (dims.length !== 4) return undefined;
+    const plain = strided(dims, type, rowMajorStrides(dims));
+    // Row-major last: a picture of one channel or of one pixel lies the same in several layouts.
+    const tag = tags.find((name) => sameLayout(byTag(dims, type, name), layout));
+    return tag ?? (sameLayout(plain, layout) ? 'nchw' : undefined);
+  };
+
+  // Networks repeat their blocks: what was asked for once is not asked for again.
+  const layouts = new Map<string, Layout>();
+  const descriptors = new Map<string, PrimitiveDescriptor | undefined>();
+  const primitives = new Map<PrimitiveDescriptor, bigint>();
+  const strided = (dims: readonly number[], type: StorageType, strides: readonly number[]): Layout =>
+    once(layouts, `${type} ${dims} ${strides}`, () => dialect.layoutByStrides(dims, type, strides));
+  const byTag = (dims: readonly number[], type: StorageType, tag: LayoutTag): Layout =>
+    once(layouts, `${type} ${dims} ${tag}`, () => dialect.layoutByTag(dims, type, tag));
+  const sameLayout = (a: Layout, b: Layout): boolean => a === b || dialect.sameLayout(a, b);
+
+  const numbers = new Map<object, number>();
+  /** A request as text: numbers by value, layouts and descriptors by which they are. */
+  const identity = (value: unknown): string => {
+    if (typeof value !== 'object' || value === null) return `${value}`;
+    if (Array.isArray(value)) return `[${value.map(identity)}]`;
+    if ('handle' in value) return `#${once(numbers, value, () => numbers.size)}`;
+    return `{${Object.entries(value).map(([name, part]) => `${name}:${identity(part)}`)}}`;
+  };
+
   const run = call('dnnl_primitive_execute', 'i(ppip)');
   return {
     library,
     normalizationGradientTakesShift: dialect.normalizationGradientTakesShift,
-    plainLayout: (dims, type) => dialect.layoutByStrides(dims, type, rowMajorStrides(dims)),
-    anyLayout: (dims, type) => dialect.layoutByTag(dims, type, 'any'),
+    postOperand: (i) => dialect.postOperandBase * (i + 1) + argument.src1,
+    scalesAreArguments: dialect.scalesAreArguments,
+    plainLayout: (dims, type) => strided(dims, type, rowMajorStrides(dims)),
+    anyLayout: (dims, type) => byTag(dims, type, 'any'),
+    strided,
+    blocked: (dims, type, block) => byTag(dims, type, block === 8 ? 'nChw8c' : 'nChw16c'),
+    channelsLast: (dims, type) => byTag(dims, type, 'nhwc'),
     layoutLike(like, dims) {
-      const tags: readonly LayoutTag[] = like.dims.length === 4 ? ['nChw8c', 'nChw16c', 'nhwc'] : [];
+      const tag = pictureTag(like);
+      return tag === undefined || tag === 'nchw'
+        ? strided(dims, like.type, rowMajorStrides(dims))
+        : byTag(dims, like.type, tag);
+    },
+    pictureTag,
+    layoutOfType(like, type) {
+      const tags: readonly LayoutTag[] = like.dims.length === 4 ? ['nhwc', 'nChw8c', 'nChw16c'] : [];
       const tag = tags.find((name) =>
         dialect.sameLayout(dialect.layoutByTag(like.dims, like.type, name), like),
       );
-      return tag === undefined
-        ? dialect.layoutByStrides(dims, like.type, rowMajorStrides(dims))
-        : dialect.layoutByTag(dims, like.type, tag);
+      if (tag !== undefined) return dialect.layoutByTag(like.dims, type, tag);
+      const strides = rowMajorStrides(like.dims);
+      const plain = dialect.layoutByStrides(like.dims, like.type, strides);
+      return dialect.sameLayout(plain, like) ? dialect.layoutByStrides(like.dims, type, strides) : undefined;
     },
     sublayout: dialect.sublayout,
-    sameLayout: dialect.sameLayout,
-    describe(kind, request, postOperations = []) {
-      const again = () => dialect.describe(kind, request, attributesFor(postOperations));
-      const handle = again();
-      const { hint } = request as { hint?: PrimitiveDescriptor };
-      return handle === undefined ? undefined : wrap(handle, hint?.handle ?? null, again);
+    sameLayout,
+    layoutText: ({ handle }) =>
+      handle instanceof Uint8Array ? createHash('sha256').update(handle).digest('base64') : '',
+    describe(kind, request, postOperations = [], scaling = undefined) {
+      const make = (): PrimitiveDescriptor | undefined => {
+        const again = () => dialect.describe(kind, request, attributesFor(postOperations, kind, scaling));
+        const handle = again();
+        const { hint } = request as { hint?: PrimitiveDescriptor };
+        return handle === undefined ? undefined : wrap(handle, hint?.handle ?? null, again);
+      };
+      if (scaling !== undefined) return make();
+      return once(descriptors, `${kind} ${identity(request)} ${identity(postOperations)}`, make);
     },
+    // A primitive keeps nothing between runs: nodes alike share one.
     primitive: (descriptor) =>
-      created(
-        (out) => call('dnnl_primitive_create', 'i(pp)')(out, descriptor.handle),
-        'primitive_create',
-        own,
-        call('dnnl_primitive_destroy', 'i(p)'),
+      once(primitives, descriptor, () =>
+        created(
+          (out) => call('dnnl_primitive_create', 'i(pp)')(out, descriptor.handle),
+          'primitive_create',
+          own,
+          call('dnnl_primitive_destroy', 'i(p)'),
+        ),
       ),
     memory: (layout, address) =>
       created(
@@ -176,6 +261,11 @@ export function createNatives(library: Library): Natives {
       disposers.length = 0;
     },
   };
+}
+
+function once<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key) as V;
 }
 
 /** A `dnnl_exec_arg_t` array: pairs of argument number (with padding) and memory handle. */

@@ -4,12 +4,14 @@
 // value of compute precision to bfloat16 where it is made, which is what a bf16 engine is measured against.
 import { didYouMean } from '../../errors.ts';
 import type { Graph, Node, Value } from '../../graph/graph.ts';
+import { recompute } from '../../graph/rewrite/recompute.ts';
 import { elementCount, type NumericArray, type Precision } from '../../graph/tensor.ts';
 import type {
   CompileOptions,
   ComputeType,
   Engine,
   EngineDescription,
+  MemoryNeed,
   Program,
   ProgramReport,
 } from '../engine.ts';
@@ -21,19 +23,34 @@ import { planRun } from './plan.ts';
 
 const description: EngineDescription = { name: 'reference', threads: 1, dtypes: ['f32', 'bf16', 'f64'] };
 
+/** The engine that interprets each op's own definition: slow, everywhere, and what every result is held against. */
 export function createReferenceEngine(): Engine {
-  return { name: 'reference', describe: () => description, compile };
+  return { name: 'reference', describe: () => description, plan, compile };
 }
 
-function compile(graph: Graph, options: CompileOptions = {}): Program {
+/** It recomputes only if it is asked to. */
+function running(graph: Graph, what: CompileOptions['recompute'] = 'none'): Graph {
+  return what === 'none' ? graph : recompute(graph, { what }).graph;
+}
+
+function plan(graph: Graph, options: Pick<CompileOptions, 'dtype' | 'recompute'> = {}): MemoryNeed {
+  const { peakElements } = planRun(running(graph, options.recompute));
+  const bytes = peakElements * bytesPerElement(options.dtype ?? 'f32');
+  return { arenaBytes: bytes, lowerBoundBytes: bytes };
+}
+
+function compile(given: Graph, options: CompileOptions = {}): Program {
   const { dtype = 'f32', seed = 0, profile = false, betweenSteps } = options;
   if (!description.dtypes.includes(dtype)) {
     throw new Error(`The reference engine got dtype ${dtype}, expected ${description.dtypes.join(', ')}.`);
   }
   const began = performance.now();
+  const graph = running(given, options.recompute);
   const plan = planRun(graph);
   const states = initialStates(graph, dtype, seed);
   const constants = new Map(plan.constants.map((value) => [value, store(constantData(value), value, dtype)]));
+  const { weights } = options;
+  if (weights !== undefined) for (const [name, numbers] of states) numbers.set(weights.read(name));
   const milliseconds = new Float64Array(plan.steps.length);
   const compileMs = performance.now() - began;
   let runs = 0;
@@ -107,11 +124,14 @@ function compile(graph: Graph, options: CompileOptions = {}): Program {
   });
 
   return {
-    graph,
+    graph: given,
     run,
     read: (name) => Float32Array.from(stateNamed(name)),
     write(name, values) {
       const target = stateNamed(name);
+      if (weights !== undefined) {
+        throw new Error(`The program was compiled with fixed weights; ${name} cannot be written.`);
+      }
       if (values.length !== target.length) {
         throw new Error(`The state ${name} got ${values.length} numbers, expected ${target.length}.`);
       }

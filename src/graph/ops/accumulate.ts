@@ -1,6 +1,8 @@
 // The mean of a gradient over several steps, gathered one by one (micro-steps 0 to steps - 1):
 //   a = g / steps at micro-step 0, a + g / steps at the others
-// What stood in `a` before micro-step 0 counts for nothing, so that nobody has to empty it.
+// What stood in `a` before micro-step 0 counts for nothing, so that nobody has to empty it. Fewer steps may make a mean:
+// the first one is called 0 and the last one steps - 1 all the same, and what they lack is made up for by a factor of
+// the loss; a single one, first and last at once, is called -1.
 import { emitOne, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
 import type { NumericArray, TensorType } from '../tensor.ts';
@@ -10,17 +12,27 @@ export interface AccumulateAttributes {
   readonly steps: number;
 }
 
+/** The micro-step that begins and ends a mean. */
+export const onlyMicroStep = -1;
+
 /** Throws an Error where the fed micro-step is not one of the `steps`. */
 function microStepOf(steps: number, fed: NumericArray): number {
   const microStep = fed[0] as number;
-  if (!(microStep >= 0 && microStep < steps)) {
-    throw new Error(`A micro-step is ${microStep}, expected one from 0 to ${steps - 1}.`);
+  if (!(microStep >= onlyMicroStep && microStep < steps)) {
+    throw new Error(
+      `A micro-step is ${microStep}, expected one from 0 to ${steps - 1}, or ${onlyMicroStep} for the only one.`,
+    );
   }
   return microStep;
 }
 
+/** Whether the mean is whole with this micro-step. */
+export function endsMean(steps: number, microStep: number): boolean {
+  return microStep === steps - 1 || microStep === onlyMicroStep;
+}
+
 export function isLastMicroStep(steps: number, fed: NumericArray): boolean {
-  return microStepOf(steps, fed) === steps - 1;
+  return endsMean(steps, microStepOf(steps, fed));
 }
 
 /** (gathered, g, microStep) -> gathered with this step's share */
@@ -39,7 +51,7 @@ export const accumulateOp: OpDefinition<AccumulateAttributes> = {
     const [gathered, g, fed] = inputs as [NumericArray, NumericArray, NumericArray];
     const y = outputs[0] as NumericArray;
     const share = 1 / steps;
-    if (microStepOf(steps, fed) === 0) {
+    if (microStepOf(steps, fed) <= 0) {
       for (let i = 0; i < y.length; i++) y[i] = share * (g[i] as number);
     } else {
       for (let i = 0; i < y.length; i++) y[i] = (gathered[i] as number) + share * (g[i] as number);

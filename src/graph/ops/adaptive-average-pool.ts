@@ -57,6 +57,15 @@ function forEachWeight(x: Shape, [oh, ow]: Pair, visit: Visit): void {
   }
 }
 
+/** The weight of each pixel of a plane (second axis) in each output (first axis), row-major. */
+export function poolingWeights([h, w]: Pair, output: Pair): Float32Array {
+  const weights = new Float32Array(output[0] * output[1] * h * w);
+  forEachWeight([1, 1, h, w], output, (i, o, weight) => {
+    weights[o * h * w + i] = weight;
+  });
+  return weights;
+}
+
 export const adaptiveAveragePoolOp: OpDefinition<AdaptiveAveragePoolAttributes> = {
   name: 'adaptiveAveragePool',
   infer(inputs, { output }) {

@@ -90,9 +90,10 @@ export const batchNormTrainingOp: OpDefinition<BatchNormAttributes> = {
     const [y, meanOut, varianceOut] = outputs as [NumericArray, NumericArray, NumericArray];
     const shape = inputShapes[0] as Shape;
     const { mean, variance } = batchStatistics(inputs[0] as NumericArray, shape);
-    normalise(shape, attributes.epsilon, inputs, mean, variance, y);
     meanOut.set(mean);
     varianceOut.set(variance);
+    // By the statistics as they are given out, so that y can be made again from them.
+    normalise(shape, attributes.epsilon, inputs, meanOut, varianceOut, y);
   },
   gradient({ node, outputGradients: [dy, dmean, dvariance] }) {
     if (dmean !== undefined || dvariance !== undefined) {

@@ -8,12 +8,15 @@ import type { OpDefinition } from '../op.ts';
 import type { NumericArray, TensorType } from '../tensor.ts';
 import { isLastMicroStep } from './accumulate.ts';
 import { expectFloat, expectIndex, expectInputs } from './checks.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface ClipNormAttributes {
   /** The largest norm. */
   readonly limit: number;
   /** Steps that gather a gradient; above 1, the last input says which of them this is. */
   readonly steps: number;
+  /** Sums over the ranks, where each has the gradients of its own part of the network. */
+  readonly exchange?: Pick<Exchange, 'sum'> | undefined;
 }
 
 /** Four sums side by side, so that additions need not wait for each other. */
@@ -45,7 +48,7 @@ export const clipNormOp: OpDefinition<ClipNormAttributes> = {
     const type = { shape: [], precision: 'full' } as const;
     return [type, type];
   },
-  evaluate({ attributes: { limit, steps }, inputs, outputs }) {
+  evaluate({ attributes: { limit, steps, exchange }, inputs, outputs }) {
     const [norm, scale] = outputs as [NumericArray, NumericArray];
     if (steps > 1 && !isLastMicroStep(steps, inputs.at(-1) as NumericArray)) {
       norm[0] = 0;
@@ -53,7 +56,9 @@ export const clipNormOp: OpDefinition<ClipNormAttributes> = {
       return;
     }
     const gradients = steps > 1 ? inputs.slice(0, -1) : inputs;
-    const total = Math.sqrt(gradients.reduce((sum, numbers) => sum + sumOfSquares(numbers), 0));
+    const squares = Float64Array.of(gradients.reduce((sum, numbers) => sum + sumOfSquares(numbers), 0));
+    exchange?.sum(squares);
+    const total = Math.sqrt(squares[0] as number);
     norm[0] = total;
     scale[0] = Math.min(1, limit / (total + 1e-6));
   },
@@ -63,9 +68,11 @@ export const clipNormOp: OpDefinition<ClipNormAttributes> = {
 export function clipNorm(
   gradients: readonly Value[],
   limit: number,
-  { steps, microStep }: { steps: number; microStep?: Value | undefined } = { steps: 1 },
+  { steps, microStep, exchange }: Omit<ClipNormAttributes, 'limit'> & { microStep?: Value | undefined } = {
+    steps: 1,
+  },
 ): { norm: Value; scale: Value } {
   const inputs = microStep === undefined ? gradients : [...gradients, microStep];
-  const [norm, scale] = emit(clipNormOp, { limit, steps }, inputs) as [Value, Value];
+  const [norm, scale] = emit(clipNormOp, { limit, steps, exchange }, inputs) as [Value, Value];
   return { norm, scale };
 }

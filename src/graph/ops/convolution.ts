@@ -208,6 +208,7 @@ export interface ConvolutionOptions {
   readonly groups?: number;
 }
 
+/** One number for height and width, or the two. */
 export function pair(value: number | Pair): Pair {
   return typeof value === 'number' ? [value, value] : value;
 }

@@ -15,6 +15,11 @@ export interface DropoutAttributes {
   readonly stream: number;
   /** Rows (along the first axis) that come before these in the whole batch; default 0. */
   readonly firstRow?: number;
+  /**
+   * Where these columns (along the second axis) stand in a layer that is divided: behind how many, and of how many;
+   * default: they are the whole.
+   */
+  readonly columns?: { readonly first: number; readonly of: number } | undefined;
 }
 
 /** (x, seed) -> y */
@@ -30,14 +35,23 @@ export const dropoutOp: OpDefinition<DropoutAttributes> = {
     expectIndex('dropout', 'a seed', seed);
     return [{ shape: x.shape, precision: x.precision }];
   },
-  evaluate({ attributes: { rate, stream, firstRow = 0 }, inputs: [x, seed], inputShapes, outputs: [y] }) {
+  evaluate({ attributes: { rate, stream, firstRow = 0, columns }, inputs, inputShapes, outputs: [y] }) {
+    const [x, seed] = inputs;
     if (!x || !seed || !y) return;
     const key = hashKey(seed[0] as number, stream);
     const threshold = rate * 2 ** 32;
     const scale = 1 / (1 - rate);
-    const first = firstRow === 0 ? 0 : firstRow * (y.length / (inputShapes[0]?.[0] as number));
-    for (let i = 0; i < y.length; i++) {
-      y[i] = hashWithKey(key, first + i) >= threshold ? (x[i] as number) * scale : 0;
+    const [rows, width = 1] = inputShapes[0] as readonly [number, number?];
+    const row = y.length / rows;
+    const { first, of } = columns ?? { first: 0, of: width };
+    // Elements of a column lie one after another: a row of the whole layer has so many, and these begin behind some.
+    const wholeRow = (row / width) * of;
+    const start = (row / width) * first;
+    for (let r = 0, i = 0; r < rows; r++) {
+      const at = (firstRow + r) * wholeRow + start - i;
+      for (const end = i + row; i < end; i++) {
+        y[i] = hashWithKey(key, at + i) >= threshold ? (x[i] as number) * scale : 0;
+      }
     }
   },
   gradient: ({ node, outputGradients: [dy] }) => [

@@ -5,8 +5,9 @@
 //   y_i = sum over the ranks of x_i
 import { emit, type Value } from '../graph.ts';
 import type { OpDefinition } from '../op.ts';
-import { elementCount, type NumericArray, type Shape } from '../tensor.ts';
-import { expectFloat, expectShape } from './checks.ts';
+import { elementCount, type NumericArray, type Shape, type TensorType } from '../tensor.ts';
+import { isLastMicroStep } from './accumulate.ts';
+import { expectFloat, expectIndex, expectShape } from './checks.ts';
 
 /** What carries numbers between ranks. Every rank calls the same functions in the same order. */
 export interface Exchange {
@@ -18,10 +19,20 @@ export interface Exchange {
   finish(channel: string): void;
   /** Sums `numbers` over the ranks, in place. */
   sum(numbers: Float64Array): void;
+  /** Of two ranks: hands `own` to the other one, and has `theirs` from it. */
+  swap(own: NumericArray, theirs: NumericArray): void;
 }
 
 /** One rank, whose sums are its own numbers. */
-export const oneRank: Exchange = { size: 1, start() {}, finish() {}, sum() {} };
+export const oneRank: Exchange = {
+  size: 1,
+  start() {},
+  finish() {},
+  sum() {},
+  swap() {
+    throw new Error('One rank has nobody to swap with.');
+  },
+};
 
 export interface ExchangeAttributes {
   readonly exchange: Exchange;
@@ -29,28 +40,46 @@ export interface ExchangeAttributes {
   readonly channel: string;
   /** Of the tensors, in the order in which they are packed. */
   readonly shapes: readonly Shape[];
+  /** Steps of an update, of which only the last one sends; above 1, the last input says which of them this is. */
+  readonly steps: number;
+}
+
+/** Whether this run sends. */
+function sends({ steps }: ExchangeAttributes, inputs: readonly NumericArray[]): boolean {
+  return steps === 1 || isLastMicroStep(steps, inputs.at(-1) as NumericArray);
+}
+
+/** The inputs but the one that says which step this is. */
+function withoutStep<T>({ steps }: ExchangeAttributes, inputs: readonly T[]): readonly T[] {
+  return steps > 1 ? inputs.slice(0, -1) : inputs;
 }
 
 const totalOf = (shapes: readonly Shape[]): number =>
   shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
 
-/** (x...) -> the message, a vector, which is not to be read before it is finished */
+/** (x..., microStep?) -> the message, a vector, which is not to be read before it is finished */
 export const exchangeStartOp: OpDefinition<ExchangeAttributes> = {
   name: 'exchangeStart',
-  infer(inputs, { shapes }) {
-    if (inputs.length !== shapes.length || inputs.length === 0) {
-      throw new Error(`exchangeStart got ${inputs.length} tensors, expected ${shapes.length}, at least one.`);
+  infer(inputs, attributes) {
+    const { shapes, steps } = attributes;
+    const tensors = withoutStep(attributes, inputs);
+    if (tensors.length !== shapes.length || tensors.length === 0) {
+      throw new Error(
+        `exchangeStart got ${tensors.length} tensors, expected ${shapes.length}, at least one.`,
+      );
     }
-    for (const [i, type] of inputs.entries()) {
+    if (steps > 1) expectIndex('exchangeStart', 'a step', inputs.at(-1) as TensorType);
+    for (const [i, type] of tensors.entries()) {
       expectFloat('exchangeStart', 'a tensor', type);
       expectShape('exchangeStart', 'a tensor', type.shape, shapes[i] as Shape);
     }
     return [{ shape: [totalOf(shapes)], precision: 'full' }];
   },
-  evaluate({ attributes: { exchange, channel }, inputs, outputs: [message] }) {
-    if (!message) return;
+  evaluate({ attributes, inputs, outputs: [message] }) {
+    if (!message || !sends(attributes, inputs)) return;
+    const { exchange, channel } = attributes;
     let at = 0;
-    for (const x of inputs) {
+    for (const x of withoutStep(attributes, inputs)) {
       message.set(x, at);
       at += x.length;
     }
@@ -58,7 +87,7 @@ export const exchangeStartOp: OpDefinition<ExchangeAttributes> = {
   },
 };
 
-/** (message) -> the sums */
+/** (message, microStep?) -> the sums; nothing of worth on a step that does not send */
 export const exchangeFinishOp: OpDefinition<ExchangeAttributes> = {
   name: 'exchangeFinish',
   infer(inputs, { shapes }) {
@@ -67,8 +96,10 @@ export const exchangeFinishOp: OpDefinition<ExchangeAttributes> = {
     expectShape('exchangeFinish', 'a message', message.shape, [totalOf(shapes)]);
     return shapes.map((shape) => ({ shape, precision: 'full' }));
   },
-  evaluate({ attributes: { exchange, channel }, inputs: [message], outputs }) {
-    if (!message) return;
+  evaluate({ attributes, inputs, outputs }) {
+    const [message] = inputs;
+    if (!message || !sends(attributes, inputs)) return;
+    const { exchange, channel } = attributes;
     exchange.finish(channel);
     let at = 0;
     for (const y of outputs) {
@@ -78,13 +109,22 @@ export const exchangeFinishOp: OpDefinition<ExchangeAttributes> = {
   },
 };
 
+/** Of several steps that make an update, only the last one sends. `microStep`: an index scalar. */
+export interface OncePerUpdate {
+  readonly steps: number;
+  readonly microStep: Value;
+}
+
 /** The sums over the ranks of tensors that travel as one message. `finish` emits the node that waits for it. */
 export function exchangeSums(
   values: readonly Value[],
   exchange: Exchange,
   channel: string,
+  once?: OncePerUpdate,
 ): { finish(): readonly Value[] } {
-  const attributes = { exchange, channel, shapes: values.map(({ shape }) => shape) };
-  const [message] = emit(exchangeStartOp, attributes, values) as [Value];
-  return { finish: () => emit(exchangeFinishOp, attributes, [message]) };
+  const shapes = values.map(({ shape }) => shape);
+  const attributes = { exchange, channel, shapes, steps: once?.steps ?? 1 };
+  const when = once === undefined ? [] : [once.microStep];
+  const [message] = emit(exchangeStartOp, attributes, [...values, ...when]) as [Value];
+  return { finish: () => emit(exchangeFinishOp, attributes, [message, ...when]) };
 }

@@ -18,6 +18,7 @@ import { lrnBackwardOp, lrnOp } from './lrn.ts';
 import { maxPoolBackwardOp, maxPoolOp } from './max-pool.ts';
 import { movingAverageOp } from './moving-average.ts';
 import { multiplyOp } from './multiply.ts';
+import { quantizeOp } from './quantize.ts';
 import { reluBackwardOp, reluOp } from './relu.ts';
 import { reshapeOp } from './reshape.ts';
 import { sgdOp } from './sgd.ts';
@@ -25,6 +26,7 @@ import { sigmoidBackwardOp, sigmoidOp } from './sigmoid.ts';
 import { padOp, sliceOp } from './slice-pad.ts';
 import { softmaxBackwardOp, softmaxOp } from './softmax.ts';
 import { sumToOp } from './sum-to.ts';
+import { swapOp } from './swap.ts';
 import { jointCorrectionOp, jointStatisticsOp, synchronisedBatchNormOp } from './synchronised-batch-norm.ts';
 import { tanhBackwardOp, tanhOp } from './tanh.ts';
 
@@ -67,6 +69,7 @@ export const allOps: readonly OpDefinition[] = [
   reshapeOp,
   softmaxOp,
   softmaxBackwardOp,
+  quantizeOp,
   crossEntropyOp,
   crossEntropyBackwardOp,
   accumulateOp,
@@ -76,6 +79,7 @@ export const allOps: readonly OpDefinition[] = [
   averageWeightsOp,
   exchangeStartOp,
   exchangeFinishOp,
+  swapOp,
 ];
 
 export { accumulate } from './accumulate.ts';
@@ -90,13 +94,14 @@ export { concat } from './concat.ts';
 export { type ConvolutionOptions, convolution, type Pair, pair } from './convolution.ts';
 export { type CrossEntropy, crossEntropy } from './cross-entropy.ts';
 export { type DropoutAttributes, dropout } from './dropout.ts';
-export { type Exchange, exchangeSums } from './exchange.ts';
+export { type Exchange, exchangeSums, type OncePerUpdate } from './exchange.ts';
 export { linear } from './linear.ts';
 export { type LrnAttributes, lrn } from './lrn.ts';
 export { maxPool, maxPoolWithSwitches } from './max-pool.ts';
 export { movingAverage } from './moving-average.ts';
 export { multiply } from './multiply.ts';
 export type { PoolingOptions } from './pooling.ts';
+export { type QuantizeAttributes, quantize } from './quantize.ts';
 export { relu } from './relu.ts';
 export { flatten, reshape } from './reshape.ts';
 export { type SgdAttributes, type SgdExtras, sgd } from './sgd.ts';

@@ -25,6 +25,7 @@ export const reluOp: OpDefinition<Record<string, never>> = {
 /** (y, dy) -> dx = dy where y > 0. */
 export const reluBackwardOp = elementwiseBackward('reluBackward', (y, dy) => (y > 0 ? dy : 0));
 
+/** max(x, 0), element by element; any shape. */
 export function relu(x: Value): Value {
   return emitOne(reluOp, {}, [x]);
 }

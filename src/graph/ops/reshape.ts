@@ -27,6 +27,7 @@ export const reshapeOp: OpDefinition<ReshapeAttributes> = {
   gradient: ({ node, outputGradients: [dy] }) => [dy && reshape(dy, (node.inputs[0] as Value).shape)],
 };
 
+/** The same numbers in another shape of as many elements, row-major. */
 export function reshape(x: Value, shape: Shape): Value {
   return emitOne(reshapeOp, { shape }, [x]);
 }

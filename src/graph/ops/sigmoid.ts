@@ -21,6 +21,7 @@ export const sigmoidOp: OpDefinition<Record<string, never>> = {
 /** (y, dy) -> dx */
 export const sigmoidBackwardOp = elementwiseBackward('sigmoidBackward', (y, dy) => dy * y * (1 - y));
 
+/** 1 / (1 + exp(-x)), element by element; any shape. */
 export function sigmoid(x: Value): Value {
   return emitOne(sigmoidOp, {}, [x]);
 }

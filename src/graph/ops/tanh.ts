@@ -21,6 +21,7 @@ export const tanhOp: OpDefinition<Record<string, never>> = {
 /** (y, dy) -> dx */
 export const tanhBackwardOp = elementwiseBackward('tanhBackward', (y, dy) => dy * (1 - y * y));
 
+/** The hyperbolic tangent, element by element; any shape. */
 export function tanh(x: Value): Value {
   return emitOne(tanhOp, {}, [x]);
 }

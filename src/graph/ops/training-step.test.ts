@@ -82,15 +82,18 @@ describe('accumulate', () => {
       y: accumulate(a as Value, g as Value, step as Value, 4),
     })).y;
 
-  it('begins afresh at the first step and adds a share at the others', () => {
+  it('begins afresh at the first step, and at an only one, and adds a share at the others', () => {
     expect(gather(Number.NaN, 0)).toEqual([2]);
+    expect(gather(Number.NaN, -1)).toEqual([2]);
     expect(gather(5, 1)).toEqual([7]);
     expect(gather(5, 3)).toEqual([7]);
   });
 
   it('refuses a step outside', () => {
-    expect(() => gather(5, 4)).toThrow('A micro-step is 4, expected one from 0 to 3.');
-    expect(() => gather(5, -1)).toThrow('A micro-step is -1');
+    expect(() => gather(5, 4)).toThrow(
+      'A micro-step is 4, expected one from 0 to 3, or -1 for the only one.',
+    );
+    expect(() => gather(5, -2)).toThrow('A micro-step is -2');
   });
 });
 

@@ -14,7 +14,6 @@ import {
   state,
   type Value,
 } from '../graph.ts';
-import type { NumericArray } from '../tensor.ts';
 
 export interface Folded {
   readonly graph: Graph;
@@ -24,12 +23,35 @@ export interface Folded {
   readonly folded: number;
 }
 
+/** The numbers of a state of the original graph, in plain layout. */
+export type ReadState = (name: string) => Float32Array;
+
+export interface FoldedGraph {
+  readonly graph: Graph;
+  /** Batch norms that are gone. */
+  readonly folded: number;
+  /** The numbers of a state of `graph`, made of the original's whenever they are asked for. */
+  numbersOf(name: string, read: ReadState): Float32Array;
+}
+
 /**
  * The same outputs from fewer nodes: an equal graph without those batch norms that could be folded, and its
  * weights. A layer without bias gets one, named as its weight with `bias` at the end. `graph` is an inference
  * graph, `weights` its states in plain layout; neither is changed.
  */
 export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, Float32Array>): Folded {
+  const { graph: result, folded, numbersOf } = foldGraph(graph);
+  const read: ReadState = (name) => {
+    const data = weights.get(name);
+    if (data === undefined) throw new Error(`foldBatchNorm got no numbers for the state ${name}.`);
+    return data;
+  };
+  const newWeights = new Map([...result.states.keys()].map((name) => [name, numbersOf(name, read)]));
+  return { graph: result, weights: newWeights, folded };
+}
+
+/** `foldBatchNorm` before there are numbers: what it does to the graph depends on the graph alone. */
+export function foldGraph(graph: Graph): FoldedGraph {
   if (graph.updates.size > 0) {
     throw new Error('foldBatchNorm got a graph with updates, expected an inference graph.');
   }
@@ -37,13 +59,13 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, Float32
   const folds = findFolds(graph, nodes);
   const layers = new Set([...folds.values()]);
   const result = createGraph();
-  const newWeights = new Map<string, Float32Array>();
+  const numbers = new Map<string, (read: ReadState) => Float32Array>();
   const copies = new Map<Value, Value>();
 
-  const keepState = (original: Value, data: Float32Array, name = stateName(original)): Value => {
+  const keepState: KeepState = (original, data, name = stateName(original)) => {
     const { source } = original;
     if (source.kind !== 'state') throw new Error(`foldBatchNorm expected ${name} to be a state.`);
-    newWeights.set(name, data);
+    numbers.set(name, data);
     return state(result, name, original.shape, source.role, source.initial);
   };
   const copyOf = (value: Value): Value => {
@@ -51,7 +73,7 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, Float32
     if (known !== undefined) return known;
     const { source, shape, precision } = value;
     let copy: Value;
-    if (source.kind === 'state') copy = keepState(value, weightOf(value, weights));
+    if (source.kind === 'state') copy = keepState(value, (read) => read(source.name));
     else if (source.kind === 'constant') copy = constant(result, shape, source.data, precision);
     else throw new Error(`foldBatchNorm met a ${source.kind} before it was made.`);
     copies.set(value, copy);
@@ -68,7 +90,7 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, Float32
     const inputs =
       layer === undefined
         ? node.inputs.map(copyOf)
-        : [copyOf(layer.inputs[0] as Value), ...foldedWeights(layer, node, weights, keepState)];
+        : [copyOf(layer.inputs[0] as Value), ...foldedWeights(layer, node, keepState)];
     const outputs = emit(made.op, made.attributes, inputs);
     for (const [i, output] of node.outputs.entries()) copies.set(output, outputs[i] as Value);
   }
@@ -78,7 +100,15 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, Float32
     const copy = copies.get(value);
     if (copy !== undefined) result.modules.set(path, copy);
   }
-  return { graph: result, weights: newWeights, folded: folds.size };
+  return {
+    graph: result,
+    folded: folds.size,
+    numbersOf(name, read) {
+      const make = numbers.get(name);
+      if (make === undefined) throw new Error(`The folded graph has no state named ${name}.`);
+      return make(read);
+    },
+  };
 }
 
 /** The batch norms that can go, each with the layer that takes it in. */
@@ -101,45 +131,45 @@ function findFolds(graph: Graph, nodes: readonly Node[]): Map<Node, Node> {
   return folds;
 }
 
-type KeepState = (original: Value, data: Float32Array, name?: string) => Value;
+type KeepState = (original: Value, data: (read: ReadState) => Float32Array, name?: string) => Value;
 
 /** The weight and the bias of `layer` with `norm` in them. */
-function foldedWeights(
-  layer: Node,
-  norm: Node,
-  weights: ReadonlyMap<string, Float32Array>,
-  keep: KeepState,
-): [Value, Value] {
-  const [gammaValue, betaValue, ...rest] = norm.inputs.slice(1) as [Value, Value, ...Value[]];
-  const [gamma, beta, mean, variance] = [gammaValue, betaValue, ...rest].map((value) =>
-    weightOf(value, weights),
-  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+function foldedWeights(layer: Node, norm: Node, keep: KeepState): [Value, Value] {
+  const [gamma, beta, mean, variance] = norm.inputs.slice(1) as [Value, Value, Value, Value];
   const [, w, b] = layer.inputs as [Value, Value, Value?];
-  const weight = weightOf(w, weights);
-  const bias: NumericArray | undefined = b && weightOf(b, weights);
-  const newWeight = new Float32Array(weight.length);
-  const newBias = new Float32Array(beta.length);
-  const perChannel = weight.length / beta.length;
-  for (let channel = 0; channel < beta.length; channel++) {
-    const spread = Math.sqrt((variance[channel] as number) + norm.attributes.epsilon);
-    const scale = (gamma[channel] as number) / spread;
-    for (let i = channel * perChannel; i < (channel + 1) * perChannel; i++) {
-      newWeight[i] = (weight[i] as number) * scale;
+  const scalesOf = (read: ReadState): Float64Array => {
+    const spreads = read(stateName(variance));
+    const factors = read(stateName(gamma));
+    return Float64Array.from(
+      factors,
+      (factor, channel) => factor / Math.sqrt((spreads[channel] as number) + norm.attributes.epsilon),
+    );
+  };
+  const newWeight = (read: ReadState): Float32Array => {
+    const scales = scalesOf(read);
+    const weight = read(stateName(w));
+    const perChannel = weight.length / scales.length;
+    const result = new Float32Array(weight.length);
+    for (const [channel, scale] of scales.entries()) {
+      for (let i = channel * perChannel; i < (channel + 1) * perChannel; i++) {
+        result[i] = (weight[i] as number) * scale;
+      }
     }
-    const offset = (bias === undefined ? 0 : (bias[channel] as number)) - (mean[channel] as number);
-    newBias[channel] = offset * scale + (beta[channel] as number);
-  }
+    return result;
+  };
+  const newBias = (read: ReadState): Float32Array => {
+    const bias = b && read(stateName(b));
+    const means = read(stateName(mean));
+    const shifts = read(stateName(beta));
+    return Float32Array.from(scalesOf(read), (scale, channel) => {
+      const offset = (bias === undefined ? 0 : (bias[channel] as number)) - (means[channel] as number);
+      return offset * scale + (shifts[channel] as number);
+    });
+  };
   const name = stateName(w).replace(/weight$/, 'bias');
-  return [keep(w, newWeight), b === undefined ? keep(betaValue, newBias, name) : keep(b, newBias)];
+  return [keep(w, newWeight), b === undefined ? keep(beta, newBias, name) : keep(b, newBias)];
 }
 
 function stateName({ source }: Value): string {
   return source.kind === 'state' ? source.name : source.kind;
-}
-
-function weightOf(value: Value, weights: ReadonlyMap<string, Float32Array>): Float32Array {
-  const name = stateName(value);
-  const data = weights.get(name);
-  if (data === undefined) throw new Error(`foldBatchNorm got no numbers for the state ${name}.`);
-  return data;
 }

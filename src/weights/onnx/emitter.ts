@@ -22,6 +22,8 @@ export interface Emitter {
   /** Stores numbers, and gives their name. */
   floats(wish: string, shape: Shape, data: Float32Array): string;
   integers(wish: string, numbers: readonly number[]): string;
+  /** The zero of a type of eight bits, `count` times (once as a scalar where there is none). */
+  zeros(wish: string, type: 'uint8' | 'int8', count?: number): string;
 }
 
 export function createEmitter(dynamicBatch: boolean): Emitter {
@@ -58,6 +60,13 @@ export function createEmitter(dynamicBatch: boolean): Emitter {
       const name = freshName(wish);
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       initializers.push(tensorProto(name, 'float', shape, bytes));
+      return name;
+    },
+    zeros(wish, type, count) {
+      const name = freshName(wish);
+      initializers.push(
+        tensorProto(name, type, count === undefined ? [] : [count], new Uint8Array(count ?? 1)),
+      );
       return name;
     },
     integers(wish, numbers) {

@@ -15,7 +15,7 @@ import {
 export const irVersion = 8;
 export const opsetVersion = 17;
 
-const elementTypes = { float: 1, uint8: 2, int64: 7 } as const;
+const elementTypes = { float: 1, uint8: 2, int8: 3, int64: 7 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 export type Attribute =

@@ -5,6 +5,7 @@ import { UserError } from '../../errors.ts';
 import type { Node, Value } from '../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../graph/ops/convolution.ts';
 import type { LrnAttributes } from '../../graph/ops/lrn.ts';
+import type { QuantizeAttributes } from '../../graph/ops/quantize.ts';
 import type { PadAttributes, SliceAttributes } from '../../graph/ops/slice-pad.ts';
 import { formatShape, type Shape } from '../../graph/tensor.ts';
 import { type Emitter, nameOfNode } from './emitter.ts';
@@ -110,6 +111,20 @@ const reshape: Translation<{ shape: Shape }> = (node, emitter, output) => {
   emitter.add('Reshape', [emitter.nameOf(x), target], {}, output);
 };
 
+/** To whole numbers and back. ONNX cuts where eight bits end, so that is where the range must end, or beyond the numbers. */
+const quantize: Translation<QuantizeAttributes> = (node, emitter, output) => {
+  const { scales, low } = node.attributes;
+  const [x] = node.inputs as [Value];
+  const type = low === 0 ? 'uint8' : 'int8';
+  const many = scales.length > 1;
+  const name = emitter.freshName(`${emitter.nameOf(x)}.quantized`);
+  const scale = emitter.floats(`${name}.scale`, many ? [scales.length] : [], scales);
+  const zero = emitter.zeros(`${name}.zero`, type, many ? scales.length : undefined);
+  const axis: Attributes = many ? { axis: { integer: 0 } } : {};
+  emitter.add('QuantizeLinear', [emitter.nameOf(x), scale, zero], axis, name);
+  emitter.add('DequantizeLinear', [name, scale, zero], axis, output);
+};
+
 const translations: Readonly<Record<string, Translation>> = {
   convolution: convolution as unknown as Translation,
   linear: plainly('Gemm', () => ({ transB: { integer: 1 } })),
@@ -129,6 +144,7 @@ const translations: Readonly<Record<string, Translation>> = {
   slice: slice as unknown as Translation,
   pad: pad as unknown as Translation,
   reshape: reshape as unknown as Translation,
+  quantize: quantize as unknown as Translation,
   softmax: plainly('Softmax', () => ({ axis: { integer: 1 } })),
 };
 

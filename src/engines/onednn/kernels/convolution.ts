@@ -1,8 +1,22 @@
-// Convolutions: every layout is left to the library, which knows what its kernels like.
+// Convolutions and their gradients. Every layout is left to the library, which knows what its kernels like; the ways
+// beside its primitives are in ../autotune.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import { argument, type Layout, type PrimitiveDescriptor, type WindowGeometry } from '../abi.ts';
+import {
+  argument,
+  type Layout,
+  type PostOperation,
+  type PrimitiveDescriptor,
+  type WindowGeometry,
+} from '../abi.ts';
+import { dataGradientByPhases } from '../autotune/data-gradients.ts';
+import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
+import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
+import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
+import { lowerBest, targetOf, type Ways } from '../autotune/ways.ts';
+import { shiftedProducts } from '../autotune/weight-gradients.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
+import { convolutionWithSum } from './convolution-sum.ts';
 
 function geometry({ stride, padding, dilation }: ConvolutionAttributes): WindowGeometry {
   return {
@@ -42,81 +56,95 @@ function layoutOf(
   return layout;
 }
 
-export const convolution: Kernel = (lowering, node) => {
-  const [x, w, b] = node.inputs as [Value, Value, Value?];
-  const relu = lowering.fusion.reluAfter.get(node);
-  const y = (relu ?? node).outputs[0] as Value;
-  const parts = { x, w, y, bias: b && lowering.plain(b).layout };
-  const descriptor = lowering.natives.describe(
-    'convolutionForward',
-    request(lowering, node.attributes, parts),
-    relu && reluAfter,
-  );
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.src, lowering.as(x, layoutOf(descriptor, 'src'))],
-      [argument.weights, lowering.as(w, layoutOf(descriptor, 'weights'))],
-      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
-    ],
-    [[argument.dst, lowering.define(y, layoutOf(descriptor, 'dst'))]],
-  );
-  return true;
-};
-
-export const convolutionBackwardData: Kernel = (lowering, node) => {
-  const [dy, w] = node.inputs as [Value, Value];
-  const dx = node.outputs[0] as Value;
-  const asked = request(lowering, node.attributes, { x: dx, w, y: dy });
-  const hint = lowering.natives.describe('convolutionForward', asked);
-  const descriptor = hint && lowering.natives.describe('convolutionBackwardData', { ...asked, hint });
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.diffDst, lowering.as(dy, layoutOf(descriptor, 'diffDst'))],
-      [argument.weights, lowering.as(w, layoutOf(descriptor, 'weights'))],
-    ],
-    [[argument.diffSrc, lowering.define(dx, layoutOf(descriptor, 'diffSrc'))]],
-  );
-  return true;
-};
-
-function describeBackwardWeights(lowering: Lowering, node: Node): PrimitiveDescriptor | undefined {
-  const [x, dy] = node.inputs as [Value, Value];
-  const [dw, db] = node.outputs as [Value, Value?];
-  const { natives } = lowering;
-  const bias = db && lowering.plainLayout(db);
-  const asked = request(lowering, node.attributes, { x, w: dw, y: dy, bias });
-  const hint = natives.describe('convolutionForward', asked);
-  const weights = natives.anyLayout(lowering.dims(dw), 'f32');
-  return hint && natives.describe('convolutionBackwardWeights', { ...asked, weights, hint });
+/** The forward node's result: that of the ReLU behind it, where one runs inside. */
+function resultOf(lowering: Lowering, node: Node): Value {
+  return (lowering.fusion.reluAfter.get(node) ?? node).outputs[0] as Value;
 }
+
+function describeForward(lowering: Lowering, node: Node, behind: readonly PostOperation[]) {
+  const [x, w, b] = node.inputs as [Value, Value, Value?];
+  const parts = { x, w, y: resultOf(lowering, node), bias: b && lowering.plain(b).layout };
+  return lowering.natives.describe('convolutionForward', request(lowering, node.attributes, parts), behind);
+}
+
+const forwardWays: Ways = {
+  describe: (lowering, node) =>
+    describeForward(lowering, node, lowering.fusion.reluAfter.has(node) ? reluAfter : []),
+  lower(lowering, node, primitive, preferred) {
+    const [x, w, b] = node.inputs as [Value, Value, Value?];
+    const y = resultOf(lowering, node);
+    const inputs = [
+      [argument.src, lowering.as(x, layoutOf(primitive, 'src'))],
+      [argument.weights, lowering.as(w, layoutOf(primitive, 'weights'))],
+      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
+    ] as const;
+    const target = targetOf(lowering, node, y, layoutOf(primitive, 'dst'), layoutOf(preferred, 'dst'));
+    lowering.step(node, primitive, inputs, [[argument.dst, target.tensor]]);
+    target.finish();
+  },
+  others: [pointwise, ...mergedForward],
+};
+
+const dataGradientWays: Ways = {
+  describe(lowering, node) {
+    const [dy, w] = node.inputs as [Value, Value];
+    const asked = request(lowering, node.attributes, { x: node.outputs[0] as Value, w, y: dy });
+    const hint = lowering.natives.describe('convolutionForward', asked);
+    return hint && lowering.natives.describe('convolutionBackwardData', { ...asked, hint });
+  },
+  lower(lowering, node, primitive, preferred) {
+    const [dy, w] = node.inputs as [Value, Value];
+    const dx = node.outputs[0] as Value;
+    const inputs = [
+      [argument.diffDst, lowering.as(dy, layoutOf(primitive, 'diffDst'))],
+      [argument.weights, lowering.as(w, layoutOf(primitive, 'weights'))],
+    ] as const;
+    const [made, wanted] = [layoutOf(primitive, 'diffSrc'), layoutOf(preferred, 'diffSrc')];
+    const target = targetOf(lowering, node, dx, made, wanted);
+    lowering.step(node, primitive, inputs, [[argument.diffSrc, target.tensor]]);
+    target.finish();
+  },
+  others: [dataGradientByPhases, pointwiseGradient, ...mergedGradient],
+};
+
+const weightGradientWays: Ways = {
+  describe(lowering, node) {
+    const [x, dy] = node.inputs as [Value, Value];
+    const [dw, db] = node.outputs as [Value, Value?];
+    const { natives } = lowering;
+    const bias = db && lowering.plainLayout(db);
+    const asked = request(lowering, node.attributes, { x, w: dw, y: dy, bias });
+    const hint = natives.describe('convolutionForward', asked);
+    const weights = natives.anyLayout(lowering.dims(dw), 'f32');
+    return hint && natives.describe('convolutionBackwardWeights', { ...asked, weights, hint });
+  },
+  lower(lowering, node, primitive, preferred) {
+    const [x, dy] = node.inputs as [Value, Value];
+    const [dw, db] = node.outputs as [Value, Value?];
+    const inputs = [
+      [argument.src, lowering.as(x, layoutOf(primitive, 'src'))],
+      [argument.diffDst, lowering.as(dy, layoutOf(primitive, 'diffDst'))],
+    ] as const;
+    const [made, wanted] = [layoutOf(primitive, 'diffWeights'), layoutOf(preferred, 'diffWeights')];
+    const target = targetOf(lowering, node, dw, made, wanted);
+    lowering.step(node, primitive, inputs, [
+      [argument.diffWeights, target.tensor],
+      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
+    ]);
+    target.finish();
+  },
+  others: [shiftedProducts, weightGradientByPhases, ...mergedWeightGradient],
+};
+
+export const convolution: Kernel = (lowering, node) =>
+  convolutionWithSum(lowering, node, (behind) => describeForward(lowering, node, behind)) ||
+  lowerBest(lowering, node, forwardWays);
+export const convolutionBackwardData: Kernel = (lowering, node) =>
+  lowerBest(lowering, node, dataGradientWays);
+export const convolutionBackwardWeights: Kernel = (lowering, node) =>
+  lowerBest(lowering, node, weightGradientWays);
 
 /** The layout in which the gradient of the filters comes; the filters are best kept in the same one. */
 export function filterGradientLayout(lowering: Lowering, node: Node): Layout | undefined {
-  return describeBackwardWeights(lowering, node)?.layout('diffWeights');
+  return weightGradientWays.describe(lowering, node)?.layout('diffWeights');
 }
-
-export const convolutionBackwardWeights: Kernel = (lowering, node) => {
-  const [x, dy] = node.inputs as [Value, Value];
-  const [dw, db] = node.outputs as [Value, Value?];
-  const descriptor = describeBackwardWeights(lowering, node);
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.src, lowering.as(x, layoutOf(descriptor, 'src'))],
-      [argument.diffDst, lowering.as(dy, layoutOf(descriptor, 'diffDst'))],
-    ],
-    [
-      [argument.diffWeights, lowering.define(dw, layoutOf(descriptor, 'diffWeights'))],
-      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
-    ],
-  );
-  return true;
-};

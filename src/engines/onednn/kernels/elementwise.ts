@@ -1,10 +1,11 @@
 // Element by element: activations, their gradients (from the output, so that the input need not be kept),
 // additions and products. All run in whatever layout their first input has.
 import type { Value } from '../../../graph/graph.ts';
-import { elementCount } from '../../../graph/tensor.ts';
-import { type ActivationAlgorithm, argument, elementBytes, type Layout } from '../abi.ts';
-import { type Kernel, reluAfter } from '../lowering.ts';
-import { absorbedReluBackward } from './batch-norm.ts';
+import { type ActivationAlgorithm, argument } from '../abi.ts';
+import { type Kernel, lowerOnHost, reluAfter } from '../lowering.ts';
+import { absorbedReluBackward, batchNormInference } from './batch-norm.ts';
+import { isPadded } from './layouts.ts';
+import { scaledSum } from './scaled-sum.ts';
 
 export function activation(algorithm: ActivationAlgorithm): Kernel {
   return (lowering, node) => {
@@ -49,13 +50,16 @@ export const reluBackward: Kernel = (lowering, node) => {
   return plainReluBackward(lowering, node);
 };
 
-/** Whether channels are padded to whole blocks: 20 channels in blocks of 8 take the room of 24. */
-function isPadded(layout: Layout): boolean {
-  return layout.bytes !== elementCount(layout.dims) * elementBytes[layout.type];
-}
-
 export const add: Kernel = (lowering, node) => {
   const { natives } = lowering;
+  // Done by the convolution that gave an operand.
+  if (lowering.forwards.has(node)) return true;
+  const scaled = lowering.fusion.scaledInto.get(node);
+  if (scaled !== undefined) {
+    if (scaledSum(lowering, node, scaled)) return true;
+    const apart = scaled.op.name === 'multiply' ? multiply : batchNormInference;
+    if (!apart(lowering, scaled)) lowerOnHost(lowering, scaled);
+  }
   const relu = lowering.fusion.reluAfter.get(node);
   const a = lowering.current(node.inputs[0] as Value);
   const b = lowering.as(node.inputs[1] as Value, a.layout);

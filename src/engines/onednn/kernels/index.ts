@@ -7,7 +7,7 @@ import { linear, linearBackwardData, linearBackwardWeights } from './linear.ts';
 import { lrn, lrnBackward } from './lrn.ts';
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.ts';
 import { sgd } from './sgd.ts';
-import { concat, reshape, slice } from './shape.ts';
+import { concat, pad, reshape, slice } from './shape.ts';
 import { sumTo } from './sum-to.ts';
 import { accumulate, averageWeights, clipFilters, clipNorm } from './training.ts';
 
@@ -39,6 +39,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['sumTo', sumTo],
   ['concat', concat],
   ['slice', slice],
+  ['pad', pad],
   ['reshape', reshape],
   ['sgd', sgd],
   ['accumulate', accumulate],

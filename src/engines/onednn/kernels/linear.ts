@@ -1,7 +1,10 @@
-// Fully connected layers as oneDNN's inner products.
+// Fully connected layers as oneDNN's inner products; the ways beside them are in ../autotune.
 import type { Node, Value } from '../../../graph/graph.ts';
 import { argument, type Layout, type PrimitiveDescriptor } from '../abi.ts';
+import { productsForward, productsGradient, productsWeightGradient } from '../autotune/products.ts';
+import { lowerBest, targetOf, type Ways } from '../autotune/ways.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
+import { biasGradient, type LayerInParts, layerInParts } from './linear-update.ts';
 
 function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout) {
   return {
@@ -12,76 +15,119 @@ function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout
   };
 }
 
-export const linear: Kernel = (lowering, node) => {
-  const [x, w, b] = node.inputs as [Value, Value, Value?];
-  const relu = lowering.fusion.reluAfter.get(node);
-  const y = (relu ?? node).outputs[0] as Value;
-  const asked = request(lowering, x, w, y, b && lowering.plain(b).layout);
-  const descriptor = lowering.natives.describe('productForward', asked, relu && reluAfter);
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.src, lowering.as(x, descriptor.layout('src') as Layout)],
-      [argument.weights, lowering.as(w, descriptor.layout('weights') as Layout)],
-      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
-    ],
-    [[argument.dst, lowering.define(y, descriptor.layout('dst') as Layout)]],
-  );
-  return true;
-};
-
-export const linearBackwardData: Kernel = (lowering, node) => {
-  const [dy, w] = node.inputs as [Value, Value];
-  const dx = node.outputs[0] as Value;
-  const asked = request(lowering, dx, w, dy);
-  const hint = lowering.natives.describe('productForward', asked);
-  const descriptor = hint && lowering.natives.describe('productBackwardData', { ...asked, hint });
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.diffDst, lowering.as(dy, descriptor.layout('diffDst') as Layout)],
-      [argument.weights, lowering.as(w, descriptor.layout('weights') as Layout)],
-    ],
-    [[argument.diffSrc, lowering.define(dx, descriptor.layout('diffSrc') as Layout)]],
-  );
-  return true;
-};
-
-function describeBackwardWeights(lowering: Lowering, node: Node): PrimitiveDescriptor | undefined {
-  const [x, dy] = node.inputs as [Value, Value];
-  const [dw, db] = node.outputs as [Value, Value?];
-  const { natives } = lowering;
-  const asked = request(lowering, x, dw, dy, db && lowering.plainLayout(db));
-  const hint = natives.describe('productForward', asked);
-  const weights = natives.anyLayout(dw.shape, 'f32');
-  return hint && natives.describe('productBackwardWeights', { ...asked, weights, hint });
+/**
+ * Weights that change with every step are read as they lie, where the same kernel takes them so: at small batches
+ * reordering them takes longer than the layer itself. `describe` asks for the primitive on a layout of the weights.
+ */
+function onWeightsAsTheyLie(
+  lowering: Lowering,
+  { x, w }: { readonly x: Value; readonly w: Value },
+  describe: (weights: Layout) => PrimitiveDescriptor | undefined,
+): PrimitiveDescriptor | undefined {
+  const preferred = describe(lowering.natives.anyLayout(w.shape, lowering.storageType(x)));
+  const lying = lowering.current(w).layout;
+  if (lowering.isUnchanging(w) || lying.type !== lowering.storageType(x)) return preferred;
+  const asTheyLie = describe(lying);
+  return asTheyLie?.implementation === preferred?.implementation ? asTheyLie : preferred;
 }
+
+/** The forward node's result: that of the ReLU behind it, where one runs inside. */
+function resultOf(lowering: Lowering, node: Node): Value {
+  return (lowering.fusion.reluAfter.get(node) ?? node).outputs[0] as Value;
+}
+
+const forwardWays: Ways = {
+  describe(lowering, node) {
+    const [x, w, b] = node.inputs as [Value, Value, Value?];
+    const asked = request(lowering, x, w, resultOf(lowering, node), b && lowering.plain(b).layout);
+    const behind = lowering.fusion.reluAfter.has(node) ? reluAfter : [];
+    return onWeightsAsTheyLie(lowering, { x, w }, (weights) =>
+      lowering.natives.describe('productForward', { ...asked, weights }, behind),
+    );
+  },
+  lower(lowering, node, primitive, preferred) {
+    const [x, w, b] = node.inputs as [Value, Value, Value?];
+    const y = resultOf(lowering, node);
+    const inputs = [
+      [argument.src, lowering.as(x, primitive.layout('src') as Layout)],
+      [argument.weights, lowering.as(w, primitive.layout('weights') as Layout)],
+      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
+    ] as const;
+    const [made, wanted] = [primitive.layout('dst') as Layout, preferred.layout('dst') as Layout];
+    const target = targetOf(lowering, node, y, made, wanted);
+    lowering.step(node, primitive, inputs, [[argument.dst, target.tensor]]);
+    target.finish();
+  },
+  others: productsForward,
+};
+
+const dataGradientWays: Ways = {
+  describe(lowering, node) {
+    const [dy, w] = node.inputs as [Value, Value];
+    const asked = request(lowering, node.outputs[0] as Value, w, dy);
+    return onWeightsAsTheyLie(lowering, { x: dy, w }, (weights) => {
+      const hint = lowering.natives.describe('productForward', { ...asked, weights });
+      return hint && lowering.natives.describe('productBackwardData', { ...asked, weights, hint });
+    });
+  },
+  lower(lowering, node, primitive, preferred) {
+    const [dy, w] = node.inputs as [Value, Value];
+    const dx = node.outputs[0] as Value;
+    const inputs = [
+      [argument.diffDst, lowering.as(dy, primitive.layout('diffDst') as Layout)],
+      [argument.weights, lowering.as(w, primitive.layout('weights') as Layout)],
+    ] as const;
+    const [made, wanted] = [primitive.layout('diffSrc') as Layout, preferred.layout('diffSrc') as Layout];
+    const target = targetOf(lowering, node, dx, made, wanted);
+    lowering.step(node, primitive, inputs, [[argument.diffSrc, target.tensor]]);
+    target.finish();
+  },
+  others: productsGradient,
+};
+
+const weightGradientWays: Ways = {
+  describe(lowering, node) {
+    const [x, dy] = node.inputs as [Value, Value];
+    const [dw, db] = node.outputs as [Value, Value?];
+    const { natives } = lowering;
+    const asked = request(lowering, x, dw, dy, db && lowering.plainLayout(db));
+    const hint = natives.describe('productForward', asked);
+    const weights = natives.anyLayout(dw.shape, 'f32');
+    return hint && natives.describe('productBackwardWeights', { ...asked, weights, hint });
+  },
+  lower(lowering, node, primitive, preferred) {
+    const [x, dy] = node.inputs as [Value, Value];
+    const [dw, db] = node.outputs as [Value, Value?];
+    const inputs = [
+      [argument.src, lowering.as(x, primitive.layout('src') as Layout)],
+      [argument.diffDst, lowering.as(dy, primitive.layout('diffDst') as Layout)],
+    ] as const;
+    const made = primitive.layout('diffWeights') as Layout;
+    const target = targetOf(lowering, node, dw, made, preferred.layout('diffWeights') as Layout);
+    lowering.step(node, primitive, inputs, [
+      [argument.diffWeights, target.tensor],
+      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
+    ]);
+    target.finish();
+  },
+  others: productsWeightGradient,
+};
+
+export const linear: Kernel = (lowering, node) => lowerBest(lowering, node, forwardWays);
+export const linearBackwardData: Kernel = (lowering, node) => lowerBest(lowering, node, dataGradientWays);
+export const linearBackwardWeights: Kernel = (lowering, node) => {
+  if (inParts(lowering, node) === undefined) return lowerBest(lowering, node, weightGradientWays);
+  biasGradient(lowering, node);
+  return true;
+};
 
 /** The layout in which the gradient of the weights comes; the weights are best kept in the same one. */
 export function weightGradientLayout(lowering: Lowering, node: Node): Layout | undefined {
-  return describeBackwardWeights(lowering, node)?.layout('diffWeights');
+  return weightGradientWays.describe(lowering, node)?.layout('diffWeights');
 }
 
-export const linearBackwardWeights: Kernel = (lowering, node) => {
-  const [x, dy] = node.inputs as [Value, Value];
-  const [dw, db] = node.outputs as [Value, Value?];
-  const descriptor = describeBackwardWeights(lowering, node);
-  if (descriptor === undefined) return false;
-  lowering.step(
-    node,
-    descriptor,
-    [
-      [argument.src, lowering.as(x, descriptor.layout('src') as Layout)],
-      [argument.diffDst, lowering.as(dy, descriptor.layout('diffDst') as Layout)],
-    ],
-    [
-      [argument.diffWeights, lowering.define(dw, descriptor.layout('diffWeights') as Layout)],
-      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
-    ],
-  );
-  return true;
-};
+/** The layer of a weight gradient that its optimiser takes some rows at a time; undefined where it comes as a whole. */
+export function inParts(lowering: Lowering, node: Node): LayerInParts | undefined {
+  if (node.op.name !== 'linearBackwardWeights') return undefined;
+  return layerInParts(lowering, node, weightGradientLayout(lowering, node));
+}

@@ -4,13 +4,19 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { AveragePoolAttributes } from '../../../graph/ops/average-pool.ts';
 import type { PoolingAttributes } from '../../../graph/ops/pooling.ts';
 import type { Shape } from '../../../graph/tensor.ts';
-import { argument, type Layout, type PoolingAlgorithm, type WindowGeometry } from '../abi.ts';
+import {
+  argument,
+  type Layout,
+  type PoolingAlgorithm,
+  type PrimitiveDescriptor,
+  type WindowGeometry,
+} from '../abi.ts';
 import type { Kernel, Lowering } from '../lowering.ts';
 
-type Geometry = WindowGeometry & { kernel: readonly number[] };
+export type Geometry = WindowGeometry & { kernel: readonly number[] };
 
 /** Ceil mode is more padding on the right; undefined where a window would begin beyond what oneDNN allows. */
-function geometry(a: PoolingAttributes, x: Shape, y: Shape): Geometry | undefined {
+export function geometry(a: PoolingAttributes, x: Shape, y: Shape): Geometry | undefined {
   const padRight = ([0, 1] as const).map((axis) => {
     const covered = ((y[axis + 2] as number) - 1) * a.stride[axis] + a.kernel[axis];
     return covered - (x[axis + 2] as number) - a.padding[axis];
@@ -33,6 +39,24 @@ function forward(
   return lowering.natives.describe('poolingForward', request);
 }
 
+/** The library's loops over row-major pictures take several times as long as its kernels for blocks of channels. */
+function isPlainLoop({ implementation }: PrimitiveDescriptor): boolean {
+  return /^(simple|ref)/.test(implementation);
+}
+
+/** The same on blocks of channels, for which the picture has to be reordered; undefined where that is no better. */
+function inBlocks(
+  lowering: Lowering,
+  x: Value,
+  describe: (source: Layout) => PrimitiveDescriptor | undefined,
+): PrimitiveDescriptor | undefined {
+  const channels = x.shape[1] as number;
+  const blocks = ([16, 8] as const).filter((block) => channels % block === 0);
+  return blocks
+    .map((block) => describe(lowering.natives.blocked(lowering.dims(x), lowering.storageType(x), block)))
+    .find((descriptor) => descriptor !== undefined && !isPlainLoop(descriptor));
+}
+
 export const maxPool: Kernel = (lowering, node) => {
   const x = node.inputs[0] as Value;
   const [y, switches] = node.outputs as [Value, Value];
@@ -41,9 +65,11 @@ export const maxPool: Kernel = (lowering, node) => {
   if (readers.some((reader) => reader.op.name !== 'maxPoolBackward')) return false;
   const window = geometry(node.attributes, x.shape, y.shape);
   if (window === undefined) return false;
-  const source = lowering.current(x);
-  const descriptor = forward(lowering, source.layout, y, 'max', window, readers.length > 0);
+  const describe = (source: Layout) => forward(lowering, source, y, 'max', window, readers.length > 0);
+  const given = describe(lowering.current(x).layout);
+  const descriptor = given && isPlainLoop(given) ? (inBlocks(lowering, x, describe) ?? given) : given;
   if (descriptor === undefined) return false;
+  const source = lowering.as(x, descriptor.layout('src') as Layout);
   const layout = readers.length > 0 ? descriptor.layout('workspace') : undefined;
   if (readers.length > 0 && layout === undefined) return false;
   const workspace = layout && lowering.temporary(layout);

@@ -8,7 +8,8 @@ import { argument, type Layout } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
 import { filterGradientLayout } from './convolution.ts';
 import { filterClipOf, flat, mayOverwrite } from './in-place.ts';
-import { weightGradientLayout } from './linear.ts';
+import { inParts, weightGradientLayout } from './linear.ts';
+import { updateInParts } from './linear-update.ts';
 
 /** The optimiser's node behind an updated weight, or undefined. */
 function stepBehind(value: Value | undefined): Node | undefined {
@@ -75,6 +76,17 @@ export const sgd: Kernel = (lowering, node) => {
   const { layout } = lowering.current(w);
   const weights = flat(lowering, lowering.current(w));
   const velocity = flat(lowering, lowering.as(v, layout));
+  const { source } = g;
+  const layer = source.kind === 'node' ? inParts(lowering, source.node) : undefined;
+  if (layer?.sgd === node) {
+    updateInParts(lowering, layer, { weights, velocity }, (...rows) => {
+      if (!lowerNatively(lowering, node, ...rows))
+        throw new Error(`oneDNN: no optimiser for the rows of '${layer.layer.path}'.`);
+    });
+    lowering.alias(nextW, lowering.current(w));
+    lowering.alias(nextV, lowering.as(v, layout));
+    return true;
+  }
   const gradient = flat(lowering, lowering.as(g, layout));
   if ((weights.layout.dims[0] as number) < smallest || (attributes.steps ?? 1) > 1) {
     const reads = [weights, gradient, velocity, ...scalars.map((value) => lowering.plain(value))];

@@ -1,0 +1,91 @@
+// A few steps by themselves, on memory of their own, to time them: what they read is there in the layouts in which its
+// makers leave it, and what they write is thrown away. The prologue, which a program runs once, is not timed.
+import type { Library } from '../library.ts';
+import type { Lowered, Step, Storage } from '../lowering.ts';
+import { allocateRegion, type Region } from '../memory.ts';
+import { argumentTable, type Natives } from '../natives.ts';
+
+export interface Trial {
+  /** Milliseconds of all steps once. */
+  run(): number;
+}
+
+const alignment = 128;
+/** In f32 (0.50098) as in bf16 (0.50098 twice) an ordinary number: zeros and denormals take another time. */
+const ordinary = new Float32Array(Uint32Array.of(0x3f003f00).buffer)[0] as number;
+
+/** Memory that trials take turns in. */
+export interface Room {
+  /** At least so many bytes; what was there before is void. */
+  of(bytes: number): Region;
+}
+
+export function createRoom(library: Library): Room {
+  let size = 0;
+  let region: Region | undefined;
+  return {
+    of(bytes) {
+      if (region === undefined || size < bytes) {
+        region = undefined;
+        region = allocateRegion(library, bytes);
+        size = bytes;
+      }
+      return region;
+    },
+  };
+}
+
+/** Bytes of all tensors of a trial. */
+export function bytesOf(lowered: Lowered): number {
+  return [...storagesOf(lowered)].reduce((sum, { bytes }) => sum + aligned(bytes), 0);
+}
+
+/** Readies steps without host parts for timing, in `room`; `natives` made them. */
+export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Trial {
+  const region = room.of(bytesOf(lowered));
+  let offset = 0;
+  for (const storage of storagesOf(lowered)) {
+    storage.offset = offset;
+    offset += aligned(storage.bytes);
+  }
+  for (const { storage } of [...lowered.inputs.values(), ...lowered.states.values()])
+    region.floats(storage.offset, storage.bytes >> 2).fill(ordinary);
+  for (const { tensor, data } of lowered.constants)
+    region.floats(tensor.storage.offset, data.length).set(data);
+  const bind = (step: Step): (() => void) => {
+    if (step.kind === 'host') throw new Error(`A trial of ${step.op} has a part on the host.`);
+    const table = argumentTable(
+      step.arguments.map(([number, { layout, storage, byteOffset = 0 }]) => [
+        number,
+        natives.memory(layout, region.address + BigInt(storage.offset + byteOffset)),
+      ]),
+    );
+    const primitive = natives.primitive(step.descriptor);
+    const what = `a trial of ${step.op} by ${step.descriptor.implementation}`;
+    return () => natives.execute(primitive, table, what);
+  };
+  for (const step of lowered.prologue.map(bind)) step();
+  const steps = lowered.steps.map(bind);
+  return {
+    run() {
+      const before = performance.now();
+      for (const step of steps) step();
+      // The region is needed until here.
+      return performance.now() - before + 0 * region.floats(0, 1).length;
+    },
+  };
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+function storagesOf({ steps, prologue, inputs, states, constants }: Lowered): Set<Storage> {
+  const tensors = [
+    ...inputs.values(),
+    ...states.values(),
+    ...constants.map(({ tensor }) => tensor),
+    ...[...prologue, ...steps].flatMap(({ reads, writes }) => [...reads, ...writes]),
+  ];
+  return new Set(tensors.map(({ storage }) => storage));
+}

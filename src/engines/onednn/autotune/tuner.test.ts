@@ -1,0 +1,106 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGraph, input, markOutput, state } from '../../../graph/graph.ts';
+import { convolution } from '../../../graph/ops/index.ts';
+import type { CompileOptions, Engine, Program } from '../../engine.ts';
+import { tryCreateOneDnnEngine } from '../index.ts';
+import { rememberedPath } from './remembered.ts';
+
+const { engine: found, reason } = tryCreateOneDnnEngine();
+const engine = found as Engine;
+
+/** A 1x1 and a 3x3 convolution, large enough to be measured, of which the second comes twice. */
+function compile(options: CompileOptions): Program {
+  const graph = createGraph();
+  const x = input(graph, 'x', [1, 32, 32, 32]);
+  const w = state(graph, 'w', [32, 32, 1, 1], 'parameter', { kind: 'constant', value: 0.5 });
+  const v = state(graph, 'v', [32, 32, 3, 3], 'parameter', { kind: 'constant', value: 0.25 });
+  const hidden = convolution(convolution(x, w, undefined, {}), v, undefined, { padding: 1 });
+  markOutput('y', convolution(hidden, v, undefined, { padding: 1 }));
+  return engine.compile(graph, options);
+}
+const feeds = { x: Float32Array.from({ length: 32 ** 3 }, (_, i) => (i % 7) - 3) };
+const choicesOf = (program: Program) => program.report().autotune;
+
+describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason})`}`, () => {
+  const before = process.env.XDG_CACHE_HOME;
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'laurel-tuner-'));
+    process.env.XDG_CACHE_HOME = folder;
+  });
+  afterEach(() => {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('are the first ones of the library, and none is looked for, without a word', () => {
+    const program = compile({});
+    expect(choicesOf(program)).toBeUndefined();
+    expect(existsSync(rememberedPath())).toBe(false);
+  });
+
+  it('are measured once for each size, written down, and remembered', () => {
+    const first = choicesOf(compile({ autotune: 'on' }));
+    expect(first).toMatchObject({ mode: 'on', measured: 2, remembered: 0 });
+    const second = choicesOf(compile({ autotune: 'on' }));
+    expect(second).toMatchObject({ mode: 'on', measured: 0, remembered: 2, ms: 0 });
+    expect(second?.choices).toEqual(first?.choices);
+    expect(choicesOf(compile({ autotune: 'full' }))).toMatchObject({ measured: 2, remembered: 0 });
+    for (const times of Object.values(first?.times ?? {})) expect(times.primitive).toBeGreaterThan(0);
+  });
+
+  it('that are remembered are followed, with the same bits from run to run', () => {
+    compile({ autotune: 'on' });
+    const path = rememberedPath();
+    const text = readFileSync(path, 'utf8');
+    const file = JSON.parse(text);
+    for (const answers of Object.values(file.machines) as Record<string, { choice: string }>[]) {
+      for (const [question, answer] of Object.entries(answers)) {
+        if (question.includes('32x32x1x1')) answer.choice = 'matrix product';
+      }
+    }
+    writeFileSync(path, JSON.stringify(file));
+    const programs = [compile({ autotune: 'on' }), compile({ autotune: 'on' })];
+    for (const program of programs)
+      expect(Object.values(choicesOf(program)?.choices ?? {})).toContain('matrix product');
+    const [a, b] = programs.map((program) => program.run(feeds).y);
+    expect(a).toEqual(b);
+    const plain = compile({}).run(feeds).y as Float32Array;
+    expect(
+      plain.map((y, i) => Math.abs(y - (a?.[i] as number))).reduce((x, y) => Math.max(x, y)),
+    ).toBeLessThan(1e-2);
+  });
+
+  it('of which this version knows more ways than were measured are measured again', () => {
+    compile({ autotune: 'on' });
+    const path = rememberedPath();
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"matrix product",', ''));
+    expect(choicesOf(compile({ autotune: 'on' }))).toMatchObject({ measured: 2, remembered: 0 });
+  });
+
+  it('of another process are followed and nothing is measured; unknown sizes take the first choice', () => {
+    const [question = ''] = Object.keys(choicesOf(compile({ autotune: 'on' }))?.choices ?? {});
+    const followed = choicesOf(compile({ autotune: 'on', choices: { [question]: 'matrix product' } }));
+    expect(followed).toMatchObject({ measured: 0, remembered: 0 });
+    expect(Object.values(followed?.choices ?? {}).sort()).toEqual(['matrix product', 'primitive']);
+  });
+
+  it('that do not apply are not claimed', () => {
+    const program = compile({ implementation: 'phases' });
+    expect(new Set(Object.values(choicesOf(program)?.choices ?? {}))).toEqual(new Set(['primitive']));
+  });
+
+  it('go on without a damaged file, which is told of once', () => {
+    compile({ autotune: 'on' });
+    writeFileSync(rememberedPath(), '{');
+    const notes: string[] = [];
+    const program = compile({ autotune: 'on', onNote: (message) => notes.push(message) });
+    expect(choicesOf(program)).toMatchObject({ measured: 2 });
+    expect(notes).toHaveLength(1);
+    expect(compile({ autotune: 'on' }).report().autotune).toMatchObject({ remembered: 2 });
+  });
+});

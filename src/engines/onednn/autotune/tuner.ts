@@ -1,0 +1,203 @@
+// Which way computes a node: the one that a caller forces or has agreed on with others, the one that was remembered, or
+// the fastest of a measurement. A measurement runs each way alternately with the library's first choice, reorders
+// included, and compares medians of the same stretch of time; the first choice stays unless another wins clearly.
+import type { Node, Value } from '../../../graph/graph.ts';
+import type { AutotuneReport, CompileOptions, EngineDescription } from '../../engine.ts';
+import { multiplyAddsOf } from '../../profile/work.ts';
+import type { Layout, PrimitiveDescriptor } from '../abi.ts';
+import type { Library } from '../library.ts';
+import type { Lowering } from '../lowering.ts';
+import { createNatives, type Natives } from '../natives.ts';
+import { signalShield } from '../signals.ts';
+import { machineOf, questionOf } from './question.ts';
+import { type Answer, recall, remember, rememberedPath } from './remembered.ts';
+import { bytesOf, createRoom, prepareTrial, type Room, type Trial } from './trial.ts';
+import { lowerAs, namesBeside, primitiveName, type Ways } from './ways.ts';
+
+export interface Tuner {
+  /** The name of the way that is to compute a node. */
+  choose(lowering: Lowering, node: Node, ways: Ways, primitive: PrimitiveDescriptor): string;
+  /** Hears that the chosen way does not apply to a node, and that the library's first choice computes it. */
+  refused(lowering: Lowering, node: Node): void;
+  /** Writes down what was measured, gives native memory back and tells what was decided. */
+  finish(): AutotuneReport;
+}
+
+export type TunerOptions = Pick<CompileOptions, 'autotune' | 'choices' | 'implementation' | 'onNote'>;
+
+/** Below so many multiply-adds a node is not worth a measurement: it takes some microseconds. */
+const leastWork = 2 ** 20;
+/** How much faster than the first choice another way has to be. */
+const margin = 0.05;
+/** Rounds of a comparison: as many as fit, and within these. */
+const comparisonMs = 150;
+const [fewestRounds, mostRounds] = [3, 15];
+/** What takes so many times as long in its first round gets no other. */
+const hopeless = 1.5;
+/** Of the memory that is free, the part that a trial may take. */
+const memoryShare = 0.5;
+
+/** None where the first choice is all that is asked for. */
+export function createTuner(
+  library: Library,
+  engine: EngineDescription,
+  options: TunerOptions,
+): Tuner | undefined {
+  const { autotune: mode = 'off', choices, implementation, onNote = () => {} } = options;
+  if (mode === 'off' && choices === undefined && implementation === undefined) return undefined;
+  const measures = mode !== 'off' && choices === undefined && implementation === undefined;
+  const machine = machineOf(engine);
+  const path = rememberedPath();
+  const known = measures && mode === 'on' ? recall(path, machine, onNote) : new Map<string, Answer>();
+  const decided = new Map<string, string>();
+  const answers = new Map<string, Answer>();
+  const worthKeeping = new Map<string, Answer>();
+  const shielded = signalShield();
+  let rooms: readonly [Room, Room] | undefined;
+  let ms = 0;
+  let measured = 0;
+  let remembered = 0;
+
+  const answer = (
+    question: string,
+    lowering: Lowering,
+    node: Node,
+    ways: Ways,
+    primitive: PrimitiveDescriptor,
+  ): Answer | undefined => {
+    const among = ways.others.map(({ name }) => name);
+    const found = known.get(question);
+    if (found !== undefined && isCurrent(found, among)) {
+      remembered++;
+      answers.set(question, found);
+      return found;
+    }
+    const began = performance.now();
+    rooms ??= [createRoom(library), createRoom(library)];
+    const names = namesBeside(ways, primitive);
+    const natives = createNatives(library);
+    let comparison: Comparison | undefined;
+    try {
+      comparison = shielded(() => compare(natives, rooms as [Room, Room], lowering, node, ways, names));
+    } finally {
+      natives.dispose();
+    }
+    ms += performance.now() - began;
+    if (comparison === undefined) return undefined;
+    const { times, isWhole } = comparison;
+    const made = { choice: fastest(times), ms: rounded(times), among };
+    measured++;
+    answers.set(question, made);
+    if (isWhole) worthKeeping.set(question, made);
+    return made;
+  };
+
+  return {
+    choose(lowering, node, ways, primitive) {
+      if (implementation === undefined && multiplyAddsOf(node) < leastWork) return primitiveName;
+      const question = questionOf(lowering, node);
+      let choice = implementation ?? decided.get(question) ?? choices?.[question];
+      if (choice === undefined && measures)
+        choice = answer(question, lowering, node, ways, primitive)?.choice;
+      choice ??= primitiveName;
+      decided.set(question, choice);
+      return choice;
+    },
+    refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
+    finish() {
+      if (measures) remember(path, machine, worthKeeping, onNote);
+      return {
+        mode,
+        measured,
+        remembered,
+        ms,
+        choices: Object.fromEntries(decided),
+        times: Object.fromEntries([...answers].map(([question, { ms: times }]) => [question, times])),
+      };
+    },
+  };
+}
+
+/** Whether an answer knew all the ways that there are, and its choice is still one of them. */
+function isCurrent({ among, choice }: Answer, names: readonly string[]): boolean {
+  const isKnown = choice === primitiveName || choice.startsWith('library ') || names.includes(choice);
+  return isKnown && names.every((name) => among.includes(name));
+}
+
+interface Comparison {
+  /** Milliseconds of each way that applies. */
+  readonly times: ReadonlyMap<string, number>;
+  /** False where there was no memory to try some of them. */
+  readonly isWhole: boolean;
+}
+
+/** Undefined where even the first choice finds no memory for a trial. */
+function compare(
+  natives: Natives,
+  [ownRoom, otherRoom]: readonly [Room, Room],
+  lowering: Lowering,
+  node: Node,
+  ways: Ways,
+  names: readonly string[],
+): Comparison | undefined {
+  const handed = new Map<Value, Layout>();
+  let isWhole = true;
+  const prepare = (name: string, room: Room): Trial | undefined => {
+    const apart = lowering.isolated(natives, handed);
+    const primitive = ways.describe(apart, node);
+    if (primitive === undefined || !lowerAs(name, apart, node, ways, primitive)) return undefined;
+    if (bytesOf(apart.lowered) > memoryShare * process.availableMemory()) {
+      isWhole = false;
+      return undefined;
+    }
+    return prepareTrial(natives, apart.lowered, room);
+  };
+  const own = prepare(primitiveName, ownRoom);
+  if (own === undefined) return undefined;
+  own.run();
+  const ownTimes: number[] = [];
+  const times = new Map<string, number>();
+  for (const name of names) {
+    const other = prepare(name, otherRoom);
+    if (other === undefined) continue;
+    other.run();
+    const [ownMs, otherMs] = alternate(own, other);
+    ownTimes.push(...ownMs);
+    // Another process may slow down some rounds of one side: neither medians nor fastest rounds may be in doubt. In
+    // units of the first choice's time in the same stretch of time, whatever else the machine did meanwhile.
+    times.set(name, Math.max(median(otherMs) / median(ownMs), Math.min(...otherMs) / Math.min(...ownMs)));
+  }
+  const ms = median(ownTimes.length > 0 ? ownTimes : [own.run()]);
+  const others = [...times].map(([name, ratio]) => [name, ratio * ms] as const);
+  return { times: new Map([[primitiveName, ms], ...others]), isWhole };
+}
+
+function alternate(own: Trial, other: Trial): [number[], number[]] {
+  const ownTimes = [own.run()];
+  const otherTimes = [other.run()];
+  const round = (ownTimes[0] as number) + (otherTimes[0] as number);
+  if ((otherTimes[0] as number) > hopeless * (ownTimes[0] as number)) return [ownTimes, otherTimes];
+  const rounds = Math.max(fewestRounds, Math.min(mostRounds, Math.floor(comparisonMs / round)));
+  while (ownTimes.length < rounds) {
+    ownTimes.push(own.run());
+    otherTimes.push(other.run());
+  }
+  return [ownTimes, otherTimes];
+}
+
+function fastest(times: ReadonlyMap<string, number>): string {
+  const own = times.get(primitiveName) as number;
+  const [name, ms] = [...times].reduce((best, next) => (next[1] < best[1] ? next : best));
+  return ms < (1 - margin) * own ? name : primitiveName;
+}
+
+function rounded(times: ReadonlyMap<string, number>): Record<string, number> {
+  return Object.fromEntries([...times].map(([name, ms]) => [name, Number(ms.toPrecision(4))]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+}

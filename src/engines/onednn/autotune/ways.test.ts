@@ -1,0 +1,109 @@
+// Every way to compute a convolution, a linear layer or one of their gradients, forced upon every case of the shared
+// table to which it applies, against the reference.
+import { describe, expect, it } from 'vitest';
+import { createGraph } from '../../../graph/graph.ts';
+import { compareResults, type OpCase, opCases, type Results, runCase } from '../../cases.ts';
+import type { AutotuneReport, ComputeType, Engine, ProgramReport } from '../../engine.ts';
+import { createReferenceEngine } from '../../reference/index.ts';
+import { tryCreateOneDnnEngine } from '../index.ts';
+
+const { engine: found, reason } = tryCreateOneDnnEngine();
+const engine = found as Engine;
+const reference = createReferenceEngine();
+
+const names = [
+  'shifted matrix products',
+  'phases',
+  'matrix product',
+  'matrix product, transposed weights',
+  'merged groups of 8 channels',
+  'merged groups of 16 channels',
+  'merged groups of 32 channels',
+];
+const heavy = /^(convolution|linear)/;
+const cases = opCases.filter(({ op }) => heavy.test(op) || op === 'graph');
+const title = ({ op, name }: OpCase): string => `${op}: ${name}`;
+
+const oracles = new Map<string, Results>();
+function oracle(opCase: OpCase, dtype: ComputeType): Results {
+  const key = `${dtype} ${title(opCase)}`;
+  const results = oracles.get(key) ?? runCase(reference, opCase, { dtype });
+  oracles.set(key, results);
+  return results;
+}
+
+/** An engine that notes the report of each program. */
+function watched(report: (said: ProgramReport) => void): Engine {
+  return {
+    ...engine,
+    compile(graph, options) {
+      const program = engine.compile(graph, options);
+      report(program.report());
+      return program;
+    },
+  };
+}
+
+function ops(choices: AutotuneReport['choices'], name: string): string[] {
+  return Object.entries(choices)
+    .filter(([, choice]) => choice === name)
+    .map(([question]) => question.split(' ')[0] as string);
+}
+
+describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (skipped: ${reason})`}`, () => {
+  const dtypes = (found?.describe().dtypes ?? []).filter((dtype): dtype is ComputeType => dtype !== 'f64');
+  const tolerances: Partial<Record<ComputeType, number>> = { f32: 1e-4, bf16: 3e-2 };
+  const taken = new Map<string, Set<string>>();
+  const check = (opCase: OpCase, dtype: ComputeType, implementation: string): void => {
+    const applied: string[] = [];
+    const forced = watched(({ autotune }) => applied.push(...ops(autotune?.choices ?? {}, implementation)));
+    const actual = runCase(forced, opCase, { dtype, implementation });
+    if (applied.length === 0) return;
+    const expected = oracle(opCase, dtype === 'bf16' ? 'bf16' : 'f64');
+    const tolerance = (dtype === 'bf16' ? opCase.bf16 : undefined) ?? (tolerances[dtype] as number);
+    expect(compareResults(actual, expected, tolerance)).toBeLessThanOrEqual(tolerance);
+    taken.set(implementation, new Set([...(taken.get(implementation) ?? []), ...applied]));
+  };
+
+  for (const dtype of dtypes) {
+    for (const implementation of names) {
+      it.each(cases.map((opCase) => [title(opCase), opCase] as const))(
+        `${dtype}, ${implementation}: %s`,
+        (_, opCase) => check(opCase, dtype, implementation),
+      );
+    }
+    it.each(cases.map((opCase) => [title(opCase), opCase] as const))(
+      `${dtype}, the library's others: %s`,
+      (_, opCase) => {
+        const graph = createGraph();
+        opCase.build(graph);
+        const program = engine.compile(graph, { dtype, profile: true });
+        const steps = program.report().steps.filter(({ op }) => heavy.test(op));
+        program.dispose();
+        const others = new Set(steps.flatMap(({ candidates }) => candidates.slice(1)));
+        for (const other of new Set([...others].map((candidate) => candidate.implementation)))
+          check(opCase, dtype, `library ${other}`);
+      },
+    );
+  }
+
+  it('apply to the ops that they are for', () => {
+    const on = (name: string): string[] => [...(taken.get(name) ?? [])].sort();
+    expect(on('shifted matrix products')).toEqual(['convolutionBackwardWeights']);
+    expect(on('phases')).toEqual(['convolutionBackwardData', 'convolutionBackwardWeights']);
+    expect(on('matrix product')).toEqual([
+      'convolution',
+      'convolutionBackwardData',
+      'linear',
+      'linearBackwardData',
+      'linearBackwardWeights',
+    ]);
+    expect(on('matrix product, transposed weights')).toEqual(['linear', 'linearBackwardData']);
+    for (const width of [8, 16, 32])
+      expect(on(`merged groups of ${width} channels`)).toEqual([
+        'convolution',
+        'convolutionBackwardData',
+        'convolutionBackwardWeights',
+      ]);
+  });
+});
