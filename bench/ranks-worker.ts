@@ -1,6 +1,7 @@
 // One rank of a training, or the one process that it is held against: node bench/ranks-worker.ts NET FORM BATCH THREADS
-// Rank 0 answers a line N with the durations of N steps. A line 0 gets what the sums of the gradients cost since the
-// last one: milliseconds of a step on their way, waited for them, and waited for the loss; those of the same sums made by
+// Rank 0 answers a line N with the durations of N steps. A line 0 gets what the sums of the gradients cost in some more
+// steps, in which ranks call a roll behind the backward pass (means over steps and ranks, ms): a step, what of it was
+// waited for a later rank, for the gradients once all had arrived, and for the loss; those of the same sums made by
 // themselves; and megabytes of a step.
 import { createInterface } from 'node:readline';
 import { alone, joinRanks } from '../src/distribute/ranks.ts';
@@ -29,7 +30,6 @@ const programs = compilePrograms({
 });
 const images = Float32Array.from(uniforms(1, ranks.rank, count * 3 * size * size), (u) => 2 * u - 1);
 const labels = Int32Array.from(uniforms(2, ranks.rank, count), (u) => Math.floor(u * classes));
-let steps = 0;
 let lossMs = 0;
 const step = (): number => {
   const before = performance.now();
@@ -37,7 +37,6 @@ const step = (): number => {
   const computed = performance.now();
   ranks.sum(loss * count, top1, top5, 0);
   lossMs += performance.now() - computed;
-  steps++;
   return performance.now() - before;
 };
 for (let i = 0; i < 2; i++) step();
@@ -57,26 +56,42 @@ function sumsAlone(bytes: number): number {
   return median(times);
 }
 
-function costs(): number[] {
-  if (ranks.exchange === undefined || steps === 0) return [0, 0, 0, 0, 0];
-  const { underWayMs, waitedMs, bytes } = ranks.exchange.traffic();
-  const perStep = [underWayMs, waitedMs, lossMs].map((ms) => ms / steps);
-  const found = [...perStep, sumsAlone(bytes / steps), bytes / steps / 1e6];
-  restart();
-  return found;
-}
+const lookedAt = 3;
 
-function restart(): void {
-  ranks.exchange?.resetTraffic();
-  steps = 0;
+function costs(): number[] {
+  const { exchange } = ranks;
+  if (exchange === undefined) return [0, 0, 0, 0, 0, 0];
+  exchange.callRolls(true);
   lossMs = 0;
+  let bytes = 0;
+  const taken = Array.from({ length: lookedAt }, () => {
+    exchange.resetTraffic();
+    const stepMs = step();
+    const { lateMs, waitedMs, ...traffic } = exchange.traffic();
+    bytes = traffic.bytes;
+    return { stepMs, lateMs, waitedMs };
+  });
+  exchange.callRolls(false);
+  const all = ranks.gather(taken);
+  // The last one to call waits for no rank: what the roll takes it is the wire's.
+  const rollMs = taken.map((_, i) => Math.min(...all.map((steps) => steps[i]?.lateMs ?? 0)));
+  const mean = (values: readonly number[]): number => values.reduce((sum, ms) => sum + ms, 0) / values.length;
+  const every = all.flat();
+  const roll = mean(rollMs);
+  return [
+    mean(every.map(({ stepMs }) => stepMs)),
+    mean(every.map(({ lateMs }) => lateMs)) - roll,
+    mean(every.map(({ waitedMs }) => waitedMs)) + roll,
+    (ranks.sum(lossMs)[0] as number) / ranks.size / lookedAt,
+    sumsAlone(bytes),
+    bytes / 1e6,
+  ];
 }
 
 function answer(request: number): number[] {
   return request === 0 ? costs() : Array.from({ length: request }, step);
 }
 
-restart();
 if (ranks.leads) {
   console.log(JSON.stringify({ ...engine.describe(), mpi: ranks.mpi ?? '' }));
   for await (const line of createInterface({ input: process.stdin })) {

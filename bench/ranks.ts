@@ -38,30 +38,40 @@ export const ranks: Part = {
       const medians = await alternate([one, ...several], rounds, steps);
       const base = medians.get(one) ?? Number.NaN;
       const speed = (ms: number): string => ((1000 * batch) / ms).toFixed(1);
-      const rows = [[`one process, ${2 * half} threads`, speed(base), '1.00x', '', '', '', '']];
+      const rows = [[`one process, ${2 * half} threads`, speed(base), '1.00x', '', '', '', '', '']];
       for (const contender of several) {
         const ms = medians.get(contender) ?? Number.NaN;
-        const [, waited = 0, loss = 0, alone = 0, megabytes = 0] = await contender.work(0);
+        const costs = await contender.work(0);
+        const [step, late, wire, loss, alone, megabytes] = costs as [
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+        ];
+        const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
         rows.push([
           `${contender.name}, ${half} ${half === 1 ? 'thread' : 'threads'} each`,
           speed(ms),
           `${(base / ms).toFixed(2)}x`,
           megabytes.toFixed(1),
           alone.toFixed(1),
-          `${((100 * (waited + loss)) / ms).toFixed(1)} %`,
-          `${((100 * Math.min(waited, alone)) / alone).toFixed(0)} %`,
+          percent(wire, step),
+          percent(late + loss, step),
+          percent(wire, alone),
         ]);
       }
       const { library, isa } = one.facts;
       return [
         `${network}, ${form} form (32x32), global batch ${batch}, f32, ${library} (${isa}).`,
-        'Waiting: for the gradients and for the loss of all, of which a part is that one rank is later than the other.',
-        'Not hidden: the wait for the gradients beside their sum made by itself.',
+        'Waiting for the wire: for the gradients once both ranks have ended their backward pass. For the other rank: until',
+        'it has, and for the loss of both. Not hidden: the wait for the wire beside the sum made by itself.',
         '',
         table(
           [
-            ...['', 'images/s', 'beside one process', 'MB a step', 'sum by itself, ms', 'step spent waiting'],
-            'sum not hidden',
+            ...['', 'images/s', 'beside one process', 'MB a step', 'sum by itself, ms'],
+            ...['step waiting for the wire', 'for the other rank', 'sum not hidden'],
           ],
           rows,
         ),

@@ -112,6 +112,21 @@ describe.skipIf(launchers.length === 0)('laurel train by ranks (skipped where th
     expectSameEpochs(one.out, out);
   });
 
+  it('goes on in the middle of an update, what was gathered by all with it', slow, async () => {
+    const [whole, out] = [join(temporaryFolder(), 'whole'), join(temporaryFolder(), 'run')];
+    // Four steps an epoch: each ends in the middle of an update but the third.
+    const gathering = ['--accumulate', '3'];
+    expect(await laurel(plan(whole, '--epochs', '4', ...gathering))).toMatchObject({ code: 0 });
+    const ranks = (count: number, ...more: string[]) =>
+      ranksOf(launchers[0] as Launcher, count, plan(out, ...more, ...gathering));
+    expect(await ranks(3, '--epochs', '1')).toMatchObject({ code: 0 });
+    expect(await ranks(2, '--epochs', '2', '--resume')).toMatchObject({ code: 0 });
+    const alone = await laurel(plan(out, '--epochs', '3', '--resume', ...gathering));
+    expect(alone.code, alone.stderr).toBe(0);
+    expect(await ranks(2, '--epochs', '4', '--resume')).toMatchObject({ code: 0 });
+    expectSameEpochs(whole, out);
+  });
+
   it('has batch norms agree, each by itself or all together', slow, async () => {
     const small = ['--form', 'cifar', '--epochs', '2', '--engine', 'onednn', '--batch', '12', '--no-flip'];
     const train = (out: string, ...more: string[]): string[] => [

@@ -15,7 +15,7 @@ describe('agree', () => {
       { code: '1', data: 'a' },
       { code: '2', seed: '7', data: 'a' },
     );
-    expect(() => agree(group, { code: '1', data: 'a' })).toThrow(
+    expect(() => agree(group, { code: '1', data: 'a' }, 'train')).toThrow(
       /do not train the same: rank 2 has code 2, rank 0 1; rank 2 has seed 7, rank 0 unset\. Start all/,
     );
   });

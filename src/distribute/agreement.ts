@@ -12,12 +12,12 @@ export interface Assembly {
 }
 
 /** Throws a UserError, on every rank the same, unless all ranks say the same. */
-export function agree(ranks: Assembly, own: Agreement): void {
+export function agree(ranks: Assembly, own: Agreement, what: 'train' | 'compute' = 'compute'): void {
   const said = ranks.gather(own);
   const differences = said.flatMap((other, rank) => differencesOf(said[0] as Agreement, other, rank));
   if (differences.length === 0) return;
   throw new UserError(
-    `The ranks do not train the same: ${differences.join('; ')}. ` +
+    `The ranks do not ${what} the same: ${differences.join('; ')}. ` +
       'Start all of them from the same code, with the same options and data.',
     { exitCode: 2 },
   );

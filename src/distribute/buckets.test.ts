@@ -38,6 +38,7 @@ describe('buckets', () => {
         for (let i = 0; i < numbers.length; i++) numbers[i] = 2 * (numbers[i] as number);
       },
       sum() {},
+      swap() {},
     };
     const graph = createGraph();
     const x = input(graph, 'x', [700_000], 'full');

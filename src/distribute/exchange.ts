@@ -16,12 +16,14 @@ export type Wire = 'f32' | 'bf16';
 /** Of the messages since the last reset; small sums (batch norm's) are not counted among the messages. */
 export interface Traffic {
   readonly messages: number;
-  /** Bytes of the messages as this rank hands them to MPI. */
+  /** Bytes of the messages, swaps among them, as this rank hands them to MPI. */
   readonly bytes: number;
   /** Milliseconds from sending a message off to having its sum, added up. */
   readonly underWayMs: number;
   /** Milliseconds of them in which the rank did nothing but wait. */
   readonly waitedMs: number;
+  /** Milliseconds waited for a later rank, where rolls are called; not among those of the messages. */
+  readonly lateMs: number;
   /** Milliseconds waited for small sums. */
   readonly smallMs: number;
 }
@@ -31,16 +33,24 @@ export interface RankExchange extends Exchange {
   progress(): void;
   traffic(): Traffic;
   resetTraffic(): void;
+  /**
+   * Whether ranks call a roll before they wait for the first message of a step: what is waited for a rank that is late
+   * then counts by itself, and the rest is the wire's.
+   */
+  callRolls(on: boolean): void;
 }
 
 export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
   const underWay = new Map<string, { transfer: Transfer; began: number }>();
   let lastHalf: HalvedTransfer | undefined;
   let traffic: Traffic = noTraffic;
+  let rolls = false;
+  let rollIsDue = false;
   return {
     size: group.size,
     start(channel, numbers) {
       if (group.size === 1) return;
+      rollIsDue = rolls;
       const began = performance.now();
       if (wire === 'bf16') lastHalf = startBf16Sum(group, numbers as Float32Array, lastHalf);
       const transfer = wire === 'bf16' && lastHalf ? lastHalf : startSum(group, numbers);
@@ -53,6 +63,11 @@ export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
       const message = underWay.get(channel);
       if (message === undefined) throw new Error(`No message ${channel} is under way.`);
       underWay.delete(channel);
+      if (rollIsDue) {
+        const lateMs = group.wait(group.startSum(Float32Array.of(1)), 'a rank that is later');
+        traffic = { ...traffic, lateMs: traffic.lateMs + lateMs };
+        rollIsDue = false;
+      }
       const waitedMs = group.wait(message.transfer, 'the sum of the gradients');
       traffic = {
         ...traffic,
@@ -65,6 +80,17 @@ export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
       const smallMs = group.wait(group.startSum(numbers), 'a sum over the batch');
       traffic = { ...traffic, smallMs: traffic.smallMs + smallMs };
     },
+    swap(own, theirs) {
+      if (group.size !== 2) throw new Error(`Two ranks swap, and there are ${group.size}.`);
+      const { bytes, waitedMs } = swapWithPeer(group, wire, own as Numbers, theirs as Numbers);
+      traffic = {
+        ...traffic,
+        messages: traffic.messages + 1,
+        bytes: traffic.bytes + bytes,
+        underWayMs: traffic.underWayMs + waitedMs,
+        waitedMs: traffic.waitedMs + waitedMs,
+      };
+    },
     progress() {
       for (const { transfer } of underWay.values()) transfer.done();
     },
@@ -72,13 +98,39 @@ export function createExchange(group: Group, wire: Wire = 'f32'): RankExchange {
     resetTraffic() {
       traffic = noTraffic;
     },
+    callRolls(on) {
+      rolls = on;
+    },
   };
 }
 
-const noTraffic: Traffic = { messages: 0, bytes: 0, underWayMs: 0, waitedMs: 0, smallMs: 0 };
+const noTraffic: Traffic = { messages: 0, bytes: 0, underWayMs: 0, waitedMs: 0, lateMs: 0, smallMs: 0 };
 
 function startSum(group: Group, numbers: NumericArray): Transfer {
   return group.startSum(numbers as Numbers);
+}
+
+const swapTag = 0x5a9;
+
+/** Bytes that were sent, and milliseconds until both parts were there. */
+function swapWithPeer(
+  group: Group,
+  wire: Wire,
+  own: Numbers,
+  theirs: Numbers,
+): { bytes: number; waitedMs: number } {
+  const short = wire === 'bf16' && own instanceof Float32Array && theirs instanceof Float32Array;
+  const sent = short ? new Uint16Array(new ArrayBuffer(2 * own.length)) : own;
+  const got = short ? new Uint16Array(new ArrayBuffer(2 * theirs.length)) : theirs;
+  if (short) packBf16(own, sent as Uint16Array);
+  const peer = 1 - group.rank;
+  const arrival = group.startReceive(got, peer, swapTag);
+  const departure = group.startSend(sent, peer, swapTag);
+  const waitedMs =
+    group.wait(arrival, "the other tower's part") +
+    group.wait(departure, 'handing a part to the other tower');
+  if (short) unpackBf16(got as Uint16Array, theirs);
+  return { bytes: sent.byteLength, waitedMs };
 }
 
 /** A sum in two exchanges. */

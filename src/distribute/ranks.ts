@@ -28,6 +28,8 @@ export interface Ranks extends RankShare {
   told<T>(make: () => T): T;
   /** What each rank has, by rank; it goes through JSON. */
   gather<T>(own: T): T[];
+  /** The numbers of each rank, by rank, each in `room` places. */
+  gatherNumbers(own: Float32Array, room: number): Float32Array[];
   /** Numbers of rank 0 in place of those of the others. */
   share(numbers: Float32Array): void;
   /** Sums of numbers over the ranks, in place. */
@@ -54,6 +56,7 @@ export const alone: Ranks = {
   sum: (...numbers) => numbers,
   told: (make) => make(),
   gather: (own) => [own],
+  gatherNumbers: (own) => [own],
   share: () => {},
   add: () => {},
   leaderFirst: (run) => run(),
@@ -109,6 +112,13 @@ export function ranksOf(group: Group, wire: Wire): Ranks {
     },
     told,
     gather,
+    gatherNumbers(own, room) {
+      const padded = new Float32Array(room);
+      padded.set(own);
+      const all = new Float32Array(room * size);
+      group.wait(group.startAllGather(padded, all), 'bringing together what the ranks have');
+      return Array.from({ length: size }, (_, r) => all.subarray(r * room, (r + 1) * room));
+    },
     share: (numbers) => group.broadcast(numbers, 0),
     add: (numbers) => group.sum(numbers),
     async leaderFirst(run) {

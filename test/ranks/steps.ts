@@ -1,6 +1,8 @@
 // A rank of a training on pictures made of numbers: some steps of a network, then the losses and a few weights of every
 // layer, as JSON from rank 0. Alone it is the one process that ranks are held against.
-//   steps.ts NETWORK FORM BATCH STEPS RATE [sync] [bf16] [f64]     (bf16: on the wire; f64: on the reference engine)
+//   steps.ts NETWORK FORM BATCH STEPS RATE [sync] [bf16] [f64] [accumulate] [threads2]
+// bf16: on the wire; f64: on the reference engine; accumulate: two steps make an update;
+// threads2: two threads, where it is one otherwise
 
 import { partOf } from '../../src/data/part.ts';
 import { hash32 } from '../../src/data/random.ts';
@@ -11,7 +13,15 @@ import { chooseEngine } from '../../src/engines/choose.ts';
 import { findNetwork } from '../../src/nets/index.ts';
 import { dropoutSeedInput } from '../../src/nets/layers.ts';
 import { buildNetwork, type Form } from '../../src/nets/network.ts';
-import { buildTrainingStep, labelsInput, learningRateInput, rankShareInput } from '../../src/train/step.ts';
+import {
+  buildTrainingStep,
+  isGathered,
+  labelsInput,
+  learningRateInput,
+  microStepInput,
+  rankShareInput,
+  updateWeightInput,
+} from '../../src/train/step.ts';
 
 const [, , name = 'lenet', form = 'cifar', batchText = '8', stepsText = '10', rate = '0.01', ...flags] =
   process.argv;
@@ -37,9 +47,12 @@ const network = buildNetwork(findNetwork(name), {
   },
 });
 const optimizer = { momentum: 0.9, nesterov: false, weightDecay: 5e-4, decayBiasAndNorm: true };
-buildTrainingStep(network, { optimizer, ...(exchange && { exchange }) });
+const accumulate = flags.includes('accumulate') ? 2 : 1;
+buildTrainingStep(network, { optimizer, accumulate, ...(exchange && { exchange }) });
 const exact = flags.includes('f64');
-const { engine } = chooseEngine(exact ? 'reference' : 'auto', { threads: 1 });
+const { engine } = chooseEngine(exact ? 'reference' : 'auto', {
+  threads: flags.includes('threads2') ? 2 : 1,
+});
 const program = engine.compile(network.graph, {
   seed: 3,
   dtype: exact ? 'f64' : 'f32',
@@ -63,6 +76,10 @@ for (let step = 0; step < Number(stepsText); step++) {
     [labelsInput]: labels,
     [learningRateInput]: Float32Array.of(Number(rate)),
     ...(network.graph.inputs.has(dropoutSeedInput) && { [dropoutSeedInput]: Int32Array.of(step) }),
+    ...(accumulate > 1 && {
+      [microStepInput]: Int32Array.of(step % accumulate),
+      [updateWeightInput]: Float32Array.of(1),
+    }),
     ...(exchange && { [rankShareInput]: Float32Array.of(count / batch) }),
   });
   const total = Float64Array.of(((loss?.[0] as number) * count) / batch);
@@ -70,7 +87,9 @@ for (let step = 0; step < Number(stepsText); step++) {
   losses.push(total[0] as number);
 }
 if (rank === 0) {
-  const weights = [...network.graph.states.keys()].map((key) => {
+  // What is gathered between two updates is each rank's own.
+  const names = [...network.graph.states.keys()].filter((name) => !isGathered(name));
+  const weights = names.map((key) => {
     const values = program.read(key);
     const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
     return [key, norm, [...values.subarray(0, 20)]];
