@@ -58,13 +58,19 @@ describe('compareRatios', () => {
 
   it('fails what is worse by more, each in its own direction', () => {
     const { failures, text } = compareRatios(measure(1.6, 0.6), stored);
-    expect(failures).toEqual(['a: fast is 1.6x, was 2x (-20.0 %)', 'a: short is 0.6x, was 0.5x (-16.7 %)']);
+    expect(failures).toEqual([
+      "a: 'fast' is 1.6x, which is 20.0 % worse than the stored 2x.",
+      "a: 'short' is 0.6x, which is 16.7 % worse than the stored 0.5x.",
+    ]);
     expect(text).toContain('| a | fast | 2x | 1.6x | -20.0 % | WORSE |');
   });
 
   it('fails what has gone, and shows what is new', () => {
     const { failures, text } = compareRatios({ a: { fresh: { value: 1, better: 'higher' } } }, stored);
-    expect(failures).toEqual(['a: fast is missing', 'a: short is missing']);
+    expect(failures).toEqual([
+      "a: 'fast' is missing; it is stored as 2x.",
+      "a: 'short' is missing; it is stored as 0.5x.",
+    ]);
     expect(text).toContain('| a | fresh |  | 1x |  | not stored |');
   });
 });

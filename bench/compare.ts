@@ -18,7 +18,7 @@ export const tolerance = 0.15;
 
 const isRatio = /^(\d+(?:\.\d+)?)x$/;
 /** Columns that hold times or memory; in all others more is better. */
-const lessIsBetter = /^time\b|^against the fewest$/;
+const lessIsBetter = /^(time|times|memory)\b|^against the fewest$/;
 
 /** All ratios in the Markdown tables of a part. What versions and threads stand in parentheses is not part of a name. */
 export function ratiosOf(markdown: string): Record<string, Ratio> {
@@ -75,12 +75,15 @@ export function compareRatios(measured: Ratios, stored: Ratios): Comparison {
       const isWorse = change < -tolerance;
       const percent = `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} %`;
       rows.push([part, name, `${old.value}x`, `${value}x`, percent, isWorse ? 'WORSE' : '']);
-      if (isWorse) failures.push(`${part}: ${name} is ${value}x, was ${old.value}x (${percent})`);
+      if (isWorse)
+        failures.push(
+          `${part}: '${name}' is ${value}x, which is ${(-100 * change).toFixed(1)} % worse than the stored ${old.value}x.`,
+        );
     }
     for (const name of Object.keys(before)) {
       if (name in ratios) continue;
       rows.push([part, name, `${before[name]?.value}x`, '', '', 'MISSING']);
-      failures.push(`${part}: ${name} is missing`);
+      failures.push(`${part}: '${name}' is missing; it is stored as ${before[name]?.value}x.`);
     }
   }
   const heading = ['part', 'ratio', 'stored', 'measured', 'gain', ''];

@@ -9,9 +9,9 @@ import { createInterface } from 'node:readline';
 export interface Contender {
   readonly name: string;
   /** What the process says of itself when it is ready: versions, instruction set, threads. */
-  readonly facts: Record<string, unknown>;
-  /** Milliseconds of each of `steps` steps. */
-  work(steps: number): Promise<number[]>;
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Milliseconds of each of `steps` steps; of the work called `item`, where the contender has several. */
+  work(steps: number, item?: string): Promise<number[]>;
   /** The most memory that the process has had, in MiB. */
   peakMiB(): number;
   stop(): void;
@@ -19,11 +19,16 @@ export interface Contender {
 
 /**
  * Starts `command` and waits for its first line, a JSON object. From then on it answers every line with a
- * number N by a JSON array of N durations.
+ * number N (and perhaps the name of a work) by a JSON array of N durations.
  */
-export async function startContender(name: string, command: string, args: string[]): Promise<Contender> {
+export async function startContender(
+  name: string,
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Contender> {
   // PyTorch takes one thread for two on some machines; every contender gets all cores.
-  const env = { OMP_NUM_THREADS: `${availableParallelism()}`, ...process.env };
+  const env = { OMP_NUM_THREADS: `${availableParallelism()}`, ...process.env, ...environment };
   const child: ChildProcess = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let complaints = '';
   child.stderr?.on('data', (chunk) => {
@@ -32,18 +37,20 @@ export async function startContender(name: string, command: string, args: string
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   const answer = async (): Promise<unknown> => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended: ${complaints.trim().split('\n').at(-1) ?? 'no message'}`);
+    if (done) throw new Error(`${name} ended: ${complaints.trim().split('\n').at(-1) || 'no message'}`);
     return JSON.parse(value);
   };
   child.on('error', (error) => {
     complaints = error.message;
   });
+  // A process that ended has closed its input; that it did is said by the next answer.
+  child.stdin?.on('error', () => {});
   const facts = (await answer()) as Record<string, unknown>;
   return {
     name,
     facts,
-    async work(steps) {
-      child.stdin?.write(`${steps}\n`);
+    async work(steps, item) {
+      child.stdin?.write(item === undefined ? `${steps}\n` : `${steps} ${item}\n`);
       return (await answer()) as number[];
     },
     peakMiB() {
@@ -65,15 +72,32 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
+export interface TurnOptions {
+  /** A turn has as many steps as this takes, by a first step that does not count; at least `steps`, which is the default. */
+  readonly turnMs?: number;
+  /** Which work, where contenders have several. */
+  readonly item?: string;
+}
+
+/** Steps that a turn may have, however short they are. */
+const mostSteps = 500;
+
 /** Lets all contenders take turns, and gives each one's median milliseconds a step. */
 export async function alternate(
   contenders: readonly Contender[],
   rounds: number,
   steps: number,
+  { turnMs = 0, item }: TurnOptions = {},
 ): Promise<Map<Contender, number>> {
-  const times = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of contenders) times.get(contender)?.push(...(await contender.work(steps)));
+  const all = contenders.map((contender) => ({ contender, times: [] as number[], steps }));
+  if (turnMs > 0) {
+    for (const each of all) {
+      const [first = 1] = await each.contender.work(1, item);
+      each.steps = Math.min(mostSteps, Math.max(steps, Math.ceil(turnMs / first)));
+    }
   }
-  return new Map([...times].map(([contender, list]) => [contender, median(list)]));
+  for (let round = 0; round < rounds; round++) {
+    for (const each of all) each.times.push(...(await each.contender.work(each.steps, item)));
+  }
+  return new Map(all.map(({ contender, times }) => [contender, median(times)]));
 }

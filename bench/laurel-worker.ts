@@ -1,38 +1,65 @@
-// Our side of a comparison: node bench/laurel-worker.ts NET FORM BATCH DTYPE
+// Our side of a comparison: node bench/laurel-worker.ts NET FORM BATCH DTYPE [train|infer] [--side PX] [--threads N].
+// Training is the whole step of PyTorch's worker: weight decay on every weight, Nesterov momentum, label smoothing.
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
 import { chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType } from '../src/engines/engine.ts';
+import { markOutput } from '../src/graph/graph.ts';
 import { uniforms } from '../src/graph/random.ts';
+import { foldGraph } from '../src/graph/rewrite/fold-batch-norm.ts';
+import { elementCount } from '../src/graph/tensor.ts';
 import { findNetwork } from '../src/nets/index.ts';
+import { dropoutSeedInput } from '../src/nets/layers.ts';
 import { buildNetwork, type Form } from '../src/nets/network.ts';
 import { buildTrainingStep } from '../src/train/step.ts';
 
-const [name, form, batchText, dtype] = process.argv.slice(2) as [string, Form, string, ComputeType];
-const batch = Number(batchText);
-const { engine } = chooseEngine('onednn');
-const network = buildNetwork(findNetwork(name), { form, batch, training: true });
-buildTrainingStep(network, {
-  optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: true },
-  labelSmoothing: 0.1,
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { side: { type: 'string' }, threads: { type: 'string' } },
 });
-const program = engine.compile(network.graph, { dtype, seed: 1 });
-const pictures = network.images.shape.reduce((product, size) => product * size, 1);
+const [name, form, batchText, dtype, what = 'train'] = positionals as [
+  string,
+  Form,
+  string,
+  ComputeType,
+  string?,
+];
+const batch = Number(batchText);
+const { side, threads } = values;
+const { engine } = chooseEngine('onednn', threads === undefined ? {} : { threads: Number(threads) });
+const training = what === 'train';
+const size = side === undefined ? {} : { height: Number(side), width: Number(side) };
+const network = buildNetwork(findNetwork(name), { form, batch, training, ...size });
+if (training) {
+  buildTrainingStep(network, {
+    optimizer: { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decayBiasAndNorm: true },
+    labelSmoothing: 0.1,
+  });
+} else markOutput('logits', network.logits);
+// As `laurel classify` does.
+const graph = training ? network.graph : foldGraph(network.graph).graph;
+const program = engine.compile(graph, { dtype, seed: 1, autotune: 'on' });
 const feeds = {
-  images: Float32Array.from(uniforms(1, 1, pictures), (u) => 2 * u - 1),
-  labels: Int32Array.from(uniforms(1, 2, batch), (u) => Math.floor(u * network.classes)),
-  learningRate: Float32Array.of(0.01),
+  images: Float32Array.from(uniforms(1, 1, elementCount(network.images.shape)), (u) => 2 * u - 1),
+  ...(training && {
+    labels: Int32Array.from(uniforms(1, 2, batch), (u) => Math.floor(u * network.classes)),
+    learningRate: Float32Array.of(0.001),
+    ...(network.graph.inputs.has(dropoutSeedInput) && { [dropoutSeedInput]: Int32Array.of(1) }),
+  }),
 };
 const step = (): number => {
   const before = performance.now();
   program.run(feeds);
   return performance.now() - before;
 };
-for (let i = 0; i < 3; i++) step();
+step();
+const warmMs = step();
 const { compileMs, arenaBytes, stateBytes } = program.report();
 const mebibytes = (bytes: number): number => bytes / 2 ** 20;
 console.log(
   JSON.stringify({
     ...engine.describe(),
+    warmMs,
     compileMs,
     arenaMiB: mebibytes(arenaBytes),
     stateMiB: mebibytes(stateBytes),

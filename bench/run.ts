@@ -1,32 +1,49 @@
 // `npm run bench [-- PART...]`: everything, or the named parts, measured side by side on this machine, in one run; the
 // tables go to the terminal and between their marks in docs/performance.md. `--rounds N --steps N` set how long,
-// `--python FILE` which PyTorch, `--dry` leaves the page alone. `--save FILE` stores the ratios of the tables, and
-// `--compare FILE` holds them against stored ones (the parts that are stored, unless some are named): it fails where
-// one has become worse by more than 15 %, and leaves the page alone.
+// `--python FILE` which PyTorch, `--dry` leaves the page alone. Parts of many cases keep what they measured in runs/bench:
+// `--resume` goes on where an earlier run ended, `--only A,B` measures these cases and shows the others as they were.
+// `--save FILE` stores the ratios of the tables, and `--compare FILE` holds them against stored ones (the parts that are
+// stored, unless some are named): it fails where one has become worse by more than 15 %, and leaves the page alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/files.ts';
-import { coldStart } from './cold.ts';
+import { classify } from './classify.ts';
 import { compareRatios, type Ratio, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
 import { data } from './data.ts';
+import { growth } from './growth.ts';
+import { inference } from './inference.ts';
+import { int8 } from './int8.ts';
 import { describeMachine } from './machine.ts';
+import { memory } from './memory.ts';
 import { occlusion } from './occlusion.ts';
 import type { Part } from './part.ts';
 import { pictureIndex } from './picture-index.ts';
 import { projection } from './projection.ts';
 import { ranks } from './ranks.ts';
+import { roofline } from './roofline.ts';
 import { scan } from './scan.ts';
 import { scanMemory } from './scan-memory.ts';
+import { start } from './start.ts';
 import { training } from './training.ts';
+import { training224 } from './training-224.ts';
+import { versions } from './versions.ts';
 
 const parts: readonly Part[] = [
   training,
-  coldStart,
+  training224,
+  inference,
+  int8,
+  memory,
+  classify,
+  growth,
+  roofline,
+  versions,
   projection,
   occlusion,
   scan,
   scanMemory,
   pictureIndex,
+  start,
   data,
   ranks,
 ];
@@ -39,6 +56,8 @@ const { values, positionals } = parseArgs({
     steps: { type: 'string', default: '3' },
     python: { type: 'string', default: existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3' },
     dry: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    only: { type: 'string' },
     compare: { type: 'string' },
     save: { type: 'string' },
   },
@@ -51,7 +70,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const { rounds, steps, python, dry, compare, save } = values;
+const { rounds, steps, python, dry, resume, only, compare, save } = values;
 let stored: Ratios | undefined;
 try {
   stored = compare === undefined ? undefined : readRatios(compare);
@@ -71,6 +90,10 @@ for (const part of parts) {
       rounds: Number(rounds),
       steps: Number(steps),
       python,
+      dry: dry || stored !== undefined,
+      resume,
+      ...(only !== undefined && { only: only.split(',') }),
+      keep: 'runs/bench',
       log: (line) => console.error(line),
     }),
   ].join('\n');
@@ -84,7 +107,7 @@ if (save !== undefined)
 if (stored !== undefined) {
   const { text, failures } = compareRatios(measured, stored);
   console.log(text);
-  for (const failure of failures) console.error(`worse: ${failure}`);
+  for (const failure of failures) console.error(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;
 }
 

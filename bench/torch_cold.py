@@ -1,7 +1,7 @@
-"""PyTorch's side of bench/cold.ts.
+"""PyTorch's side of bench/classify.ts.
 
-python3 bench/torch_cold.py make CHECKPOINT    writes a resnet50 with seeded weights, as torchvision's are published
-python3 bench/torch_cold.py CHECKPOINT IMAGE   classifies a picture, and prints the five most probable classes
+python3 bench/torch_cold.py make NET CHECKPOINT    writes seeded weights, as torchvision's are published
+python3 bench/torch_cold.py NET CHECKPOINT IMAGE   classifies a picture, and prints the five most probable classes
 """
 import json
 import sys
@@ -11,14 +11,15 @@ from torchvision import models
 
 if sys.argv[1] == "make":
     torch.manual_seed(1)
-    torch.save(models.resnet50().state_dict(), sys.argv[2])
+    torch.save(getattr(models, sys.argv[2])().state_dict(), sys.argv[3])
     sys.exit()
 
 from PIL import Image
 from torchvision import transforms
 
-network = models.resnet50()
-network.load_state_dict(torch.load(sys.argv[1]))
+name, checkpoint, picture = sys.argv[1:4]
+network = getattr(models, name)()
+network.load_state_dict(torch.load(checkpoint))
 network.eval()
 prepare = transforms.Compose(
     [
@@ -29,6 +30,6 @@ prepare = transforms.Compose(
     ]
 )
 with torch.no_grad():
-    probabilities = network(prepare(Image.open(sys.argv[2]).convert("RGB"))[None]).softmax(1)[0]
+    probabilities = network(prepare(Image.open(picture).convert("RGB"))[None]).softmax(1)[0]
 top = probabilities.topk(5)
 print(json.dumps(dict(classes=top.indices.tolist(), probabilities=top.values.tolist(), torch=torch.__version__)))

@@ -10,11 +10,20 @@ export type { Augmentation, Normalisation } from './data/augment.ts';
 export type { Dataset, Split } from './data/dataset.ts';
 export { findDataset, knownDatasets, type OpenOptions, openDataset } from './data/datasets.ts';
 export { type Batch, createLoader, type Loader, type LoaderOptions } from './data/loader.ts';
+export { type OpenPicturesOptions, openPictures } from './data/pictures/open.ts';
+export { type PackOptions, type PackResult, packPictures } from './data/pictures/pack/pack.ts';
+export { type VerifyOptions, verifyPack } from './data/pictures/pack/verify.ts';
+export { type PictureIndex, pictureName } from './data/pictures/picture-index.ts';
+export { createPictureLoader, type PictureLoaderOptions } from './data/pictures/picture-loader.ts';
+export type { PictureTransform, TrainingTransform } from './data/pictures/render/transform.ts';
 export { type Diagram, diagramOf } from './diagram/diagram.ts';
 export { diagramFigure } from './diagram/figure.ts';
 export { diagramPage } from './diagram/page.ts';
 export { joinRanks, type Ranks, type RanksOptions } from './distribute/ranks.ts';
 export { type Choice, chooseDtype, chooseEngine } from './engines/choose.ts';
+export { measurePeaks, type Peaks } from './engines/profile/peaks.ts';
+export { type Profile, profileOf } from './engines/profile/profile.ts';
+export { type Trace, traceOf } from './engines/profile/trace.ts';
 export { type Classification, type ClassifyOptions, classify } from './evaluate/classify.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, type MemberProtocol } from './evaluate/evaluate.ts';
 export { type ExportOptions, type ExportResult, exportOnnx } from './evaluate/export-onnx.ts';
@@ -34,7 +43,12 @@ export {
 } from './explain/deconvnet.ts';
 export { evolve, type LayerEvolution } from './explain/evolution.ts';
 export { type MakeEvolutionRequest, makeEvolution } from './explain/evolution-open.ts';
-export { type ExtractRequest, extractFeatures, type FeatureIndex } from './explain/features.ts';
+export {
+  type ExtractRequest,
+  type ExtractResult,
+  extractFeatures,
+  type FeatureIndex,
+} from './explain/features.ts';
 export { createGradCam } from './explain/grad-cam.ts';
 export { layerHealth } from './explain/health.ts';
 export { type Invariance, type InvarianceRequest, measureInvariance } from './explain/invariance.ts';
@@ -53,12 +67,29 @@ export { type LayerScan, type ScanRequest, scanLayers } from './explain/scan.ts'
 export { openScan } from './explain/scan-open.ts';
 export { type OpenSubject, openSubject, type SubjectRequest } from './explain/subject.ts';
 export { families, findNetwork, networks } from './nets/index.ts';
+export { type QuantiseOptions, type QuantiseResult, quantise } from './quantise/quantise.ts';
 export { type ReportRequest, type ReportResult, writeReport } from './report/report.ts';
+export { readMetrics } from './run/metrics.ts';
+export { listRuns, type RunFiles, type RunRow, type RunState, readRun } from './run/runs.ts';
+export { diffRuns, drawRunsDiff, type RunsDiff } from './run/runs-diff.ts';
 export { type BenchOptions, type BenchResult, benchInfer, benchTrain } from './train/bench.ts';
 export type { EpochRecord, TrainEvent, TrainOptions, TrainResult } from './train/options.ts';
-export { recipes } from './train/recipes/index.ts';
-export type { Recipe, RecipeOverrides } from './train/recipes/recipe.ts';
-export { buildTestStep, buildTrainingStep } from './train/step.ts';
+export { adjustRecipe } from './train/recipes/adjust.ts';
+export { describeRecipe } from './train/recipes/describe.ts';
+export { defaultRecipe, findRecipe, recipes } from './train/recipes/index.ts';
+export type { OptimizerOptions, Recipe, RecipeOverrides } from './train/recipes/recipe.ts';
+export { type DryRun, dryRun } from './train/rehearse/dry-run.ts';
+export { findLearningRate, type RateSearch, type RateSearchOptions } from './train/rehearse/lr-find.ts';
+export { drawRateSearch } from './train/rehearse/lr-find-figure.ts';
+export { type OverfitOptions, type OverfitResult, overfitBatch } from './train/rehearse/overfit.ts';
+export type { RehearsalOptions } from './train/rehearse/rehearsal.ts';
+export { learningRateAt, type Schedule, type SchedulePosition } from './train/schedule.ts';
+export {
+  buildTestStep,
+  buildTrainingStep,
+  type ParameterGroup,
+  type TrainingStepOptions,
+} from './train/step.ts';
 export { train } from './train/trainer.ts';
 export type { TransferRequest } from './train/transfer/config.ts';
 export { version } from './version.ts';

@@ -49,4 +49,38 @@ describe('the library', () => {
     const { modules } = loadedBy('cli/main.ts');
     expect(modules.filter((name) => !name.startsWith('node:'))).toEqual(['commander']);
   });
+
+  it('says of each function and constant what it is', () => {
+    const bare = publicNames('index.ts').flatMap(([name, file]) => {
+      const text = readFileSync(join(source, file), 'utf8');
+      const declared = new RegExp(`(.*)\\n^export (?:async )?(?:function\\*?|const) ${name}\\b`, 'm').exec(
+        text,
+      );
+      return declared === null || declared[1]?.endsWith('*/') ? [] : [`${name} in ${file}`];
+    });
+    expect(bare).toEqual([]);
+  });
 });
+
+/** What `entry` exports that is there when it runs, with the file that declares it. */
+function publicNames(entry: string): [name: string, file: string][] {
+  const text = readFileSync(join(source, entry), 'utf8');
+  const path = (specifier: string): string => join(dirname(entry), specifier);
+  const listed = [...text.matchAll(/^export \{([^}]*)\} from '([^']+)';/gm)].flatMap(([, names, from]) =>
+    (names as string)
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '' && !name.startsWith('type '))
+      .map((name): [string, string] => [name, path(from as string)]),
+  );
+  const whole = [...text.matchAll(/^export \* from '([^']+)';/gm)].flatMap(([, from]) => {
+    const file = path(from as string);
+    const own = [
+      ...readFileSync(join(source, file), 'utf8').matchAll(
+        /^export (?:async )?(?:function\*?|const) (\w+)/gm,
+      ),
+    ];
+    return [...own.map(([, name]): [string, string] => [name as string, file]), ...publicNames(file)];
+  });
+  return [...listed, ...whole];
+}

@@ -17,7 +17,7 @@ try {
   expect(paths.includes('bin/laurel.mjs') && paths.includes('dist/cli/main.js'), 'it holds the command');
   expect(paths.includes('dist/index.d.ts'), 'it holds the declarations');
   expect(
-    !paths.some((path) => /\.test\.|\/(testing|fuzzing)\.|\/cases|^src\//.test(path)),
+    !paths.some((path) => /\.test\.|(testing|\/fuzzing)\.|\/cases|^src\//.test(path)),
     'it holds neither tests nor sources',
   );
 

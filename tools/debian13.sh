@@ -106,7 +106,10 @@ make_root() {
     mv -T -- "$root.partial" "$root"
   fi
   install libdnnl-dev
-  if [ "${1:-}" = torch ]; then install python3-torch python3-torchvision; fi
+  if [ "${1:-}" = torch ]; then
+    # torch.compile writes C++ and builds it.
+    install python3-torch python3-torchvision python3-setuptools python3-dev libtorch-dev g++
+  fi
   exec 9>&-
 }
 

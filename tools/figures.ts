@@ -1,52 +1,27 @@
-// `npm run figures`: draws the figures of the docs and fills in what the pages of docs/networks compute. These follow
-// from the networks alone, so that a second run changes nothing; the pictures of what trained networks see follow.
-import { mkdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
-import { accuracyFigure } from '../src/compare/accuracy-figure.ts';
-import { publishedByProtocol } from '../src/compare/published.ts';
-import { diagramOf } from '../src/diagram/diagram.ts';
-import { diagramFigure } from '../src/diagram/figure.ts';
-import { writeFileAtomic } from '../src/files.ts';
-import { findNetwork, networks } from '../src/nets/index.ts';
-import { type BuildOptions, buildNetwork } from '../src/nets/network.ts';
-import { lookingInsideFigures } from './looking-inside-figures.ts';
-import { fillPage, pages } from './network-pages.ts';
+// `npm run figures [-- NAME...]`: draws the figures of the docs, all of them or the named groups; `--list` says which there
+// are. Those of the networks follow from the networks alone; others train LeNet first (minutes), or need what is not
+// part of the checkout: what cannot be made here is named, and its pictures stay as they are.
+import { existsSync, mkdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { figuresFolder } from './figures-group.ts';
+import { figureGroups } from './figures-list.ts';
 
-const docs = fileURLToPath(new URL('../docs', import.meta.url));
-
-const diagrams: readonly (readonly [file: string, net: string, build?: BuildOptions])[] = [
-  ['lenet', 'lenet'],
-  ['alexnet', 'alexnet'],
-  ['zfnet', 'zfnet'],
-  ['vgg16', 'vgg16'],
-  ['googlenet', 'googlenet'],
-  ['resnet18', 'resnet18'],
-  ['resnet152', 'resnet152'],
-  ['resnext50-paths', 'resnext50_32x4d', { options: { construction: 'split-sum' } }],
-  ['senet154', 'senet154'],
-];
-
-mkdirSync(`${docs}/figures`, { recursive: true });
-await accuracyFigure(`${docs}/figures/compare.png`, publishedByProtocol(networks));
-await shrink('compare');
-for (const [file, net, build] of diagrams) {
-  const diagram = diagramOf(buildNetwork(findNetwork(net), build));
-  await diagramFigure(`${docs}/figures/${file}.png`, diagram.content, diagram);
-  await shrink(file);
-}
-for (const page of Object.keys(pages)) {
-  const path = `${docs}/networks/${page}.md`;
-  writeFileAtomic(path, fillPage(page, readFileSync(path, 'utf8')));
-}
-await lookingInsideFigures();
-
-/** Line drawings need few colours. */
-async function shrink(file: string): Promise<void> {
-  const path = `${docs}/figures/${file}.png`;
-  writeFileAtomic(
-    path,
-    await sharp(path, { limitInputPixels: false }).png({ palette: true, effort: 10 }).toBuffer(),
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean', default: false } },
+});
+const unknown = positionals.find((name) => !figureGroups.some((group) => group.name === name));
+if (unknown !== undefined) {
+  console.error(
+    `There are no figures named '${unknown}'; there are ${figureGroups.map(({ name }) => name).join(', ')}.`,
   );
-  process.stdout.write(`wrote docs/figures/${file}.png\n`);
+  process.exit(2);
+}
+mkdirSync(figuresFolder, { recursive: true });
+for (const { name, files, needs = [], make } of figureGroups) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const absent = needs.find((path) => !existsSync(path));
+  if (values.list) console.log(`${name}: ${files.join(', ')}`);
+  else if (absent === undefined) await make();
+  else console.log(`left as they are, because there is no ${absent}: ${files.join(', ')}`);
 }

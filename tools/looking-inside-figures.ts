@@ -1,17 +1,9 @@
 // The pictures of docs/looking-inside*.md, made by the command line as a reader would. Those of GoogLeNet need its
 // published weights (googlenet-bvlc.safetensors) and the photographs in ../shared/data; those of LeNet train it first.
-// What cannot be made here is named, and the picture stays as it is.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
-import { writeFileAtomic } from '../src/files.ts';
+import { shared, weights } from './figures-data.ts';
+import { type FigureGroup, inFolder, keep, laurel } from './figures-group.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const shared = join(root, '../shared/data');
-const weights = join(shared, 'googlenet-bvlc.safetensors');
 const photo = (name: string): string => join(shared, 'photos', name);
 const images = (...names: string[]): string[] => names.flatMap((name) => ['--image', photo(name)]);
 
@@ -97,41 +89,41 @@ const ofWatchedLeNet: readonly Figure[] = [
   { file: 'probe', made: 'probe.png', width: 1440, args: ['probe', 'lenet'] },
 ];
 
-function laurel(...args: string[]): void {
-  execFileSync(process.execPath, [join(root, 'bin/laurel.mjs'), ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
-
-export async function lookingInsideFigures(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'laurel-figures-'));
-  try {
-    if (existsSync(weights)) {
+export const googLeNetInside: FigureGroup = {
+  name: 'googlenet-inside',
+  needs: [weights, photo('chelsea.png')],
+  files: filesOf(ofGoogLeNet),
+  make: () =>
+    inFolder(async (folder) => {
       for (const figure of ofGoogLeNet) await make(figure, weights, folder);
-    } else {
-      const files = ofGoogLeNet.map(({ file }) => file).join(', ');
-      console.log(`left as they are, because ../shared/data has no weights of GoogLeNet: ${files}`);
-    }
-    const run = join(folder, 'lenet');
-    const recipe = ['--data', 'fashion-mnist', '--recipe', 'lenet', '--seed', '1'];
-    laurel('train', 'lenet', ...recipe, '--out', run);
-    for (const figure of ofLeNet) await make(figure, run, folder);
-    const watched = join(folder, 'watched');
-    const watch = ['--epochs', '20', '--watch', 'conv1,conv2', '--watch-epochs', '0,1,2,5,10,20'];
-    laurel('train', 'lenet', ...recipe, ...watch, '--out', watched);
-    for (const figure of ofWatchedLeNet) await make(figure, watched, folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+    }),
+};
+
+export const leNetInside: FigureGroup = {
+  name: 'lenet-inside',
+  files: ['quickstart.png', ...filesOf(ofLeNet), ...filesOf(ofWatchedLeNet)],
+  make: () =>
+    inFolder(async (folder) => {
+      const run = join(folder, 'lenet');
+      const recipe = ['--data', 'fashion-mnist', '--recipe', 'lenet', '--seed', '1'];
+      laurel('train', 'lenet', ...recipe, '--out', run);
+      // `npm run quickstart` trains the very same.
+      await keep(join(run, 'figures/predictions.png'), 'quickstart.png', 1400);
+      for (const figure of ofLeNet) await make(figure, run, folder);
+      const watched = join(folder, 'watched');
+      const watch = ['--epochs', '20', '--watch', 'conv1,conv2', '--watch-epochs', '0,1,2,5,10,20'];
+      laurel('train', 'lenet', ...recipe, ...watch, '--out', watched);
+      for (const figure of ofWatchedLeNet) await make(figure, watched, folder);
+    }),
+};
+
+function filesOf(figures: readonly Figure[]): string[] {
+  return figures.map(({ file, kind = 'png' }) => `${file}.${kind}`);
 }
 
 async function make(figure: Figure, weightsFile: string, folder: string): Promise<void> {
   const { file, kind = 'png', made, width, args } = figure;
   const out = join(folder, file);
   laurel(...args, '--weights', weightsFile, '--out', out);
-  const animated = kind === 'webp';
-  const picture = sharp(join(out, made), { animated }).resize({ width, withoutEnlargement: true });
-  const encoded = animated ? picture.webp() : picture.png({ palette: true, effort: 10 });
-  writeFileAtomic(join(root, `docs/figures/${file}.${kind}`), await encoded.toBuffer());
-  console.log(`wrote docs/figures/${file}.${kind}`);
+  await keep(join(out, made), `${file}.${kind}`, width);
 }

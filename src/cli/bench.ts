@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import type { BenchOptions, BenchResult } from '../train/bench.ts';
+import { describeChoices } from './bench-choices.ts';
 import { describeProfile } from './bench-profile.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
 import { intoFolder } from './out-folder.ts';
@@ -14,12 +15,13 @@ import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'form' | 'set' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads' | 'out'
+  'json' | 'form' | 'set' | 'classes' | 'batch' | 'engine' | 'dtype' | 'threads' | 'autotune' | 'out'
 >;
 interface Options extends Shared {
   steps?: number;
   profile?: true | 'full';
   trace?: string;
+  checkpointing?: boolean;
 }
 type What = 'train' | 'infer';
 
@@ -46,8 +48,9 @@ export function addBench(program: Command): void {
     .addOption(
       sharedOption('out', 'the folder for the pictures of --profile; default: a fresh one under runs'),
     )
+    .option('--checkpointing', 'train in less memory: run segments of the network again in the backward pass')
     .option('--trace <file>', 'write the steps as a Chrome trace, for chrome://tracing or Perfetto (.json)');
-  addShared(command, 'form', 'set', 'classes', 'dtype', 'engine', 'threads');
+  addShared(command, 'form', 'set', 'classes', 'dtype', 'engine', 'threads', 'autotune');
   addJson(command).action(async (what: What, name: string, options: Options) => {
     preparePlace(options.trace);
     if (!options.profile) return run(what, name, options);
@@ -59,13 +62,14 @@ export function addBench(program: Command): void {
 }
 
 async function run(what: What, name: string, options: Options, out?: string): Promise<void> {
-  const { json, form, set, trace, profile, ...rest } = options;
+  const { json, form, set, trace, profile, checkpointing, ...rest } = options;
   const { benchInfer, benchTrain } = await import('../train/bench.ts');
   const request: BenchOptions = {
     ...rest,
     form: form as Form | undefined,
     options: set,
     profile: profile ?? trace !== undefined,
+    ...(checkpointing && { recompute: 'segments' as const }),
     onNote: note,
   };
   const {
@@ -101,6 +105,7 @@ async function run(what: What, name: string, options: Options, out?: string): Pr
     () =>
       [
         describe(result),
+        ...(result.autotune ? [describeChoices(result.autotune)] : []),
         ...(shown ? [describeProfile(shown, files)] : files.map((file) => `Trace written to ${file}.`)),
       ].join('\n\n'),
   );
@@ -108,6 +113,15 @@ async function run(what: What, name: string, options: Options, out?: string): Pr
 
 function describeSubject(result: BenchResult): string {
   return `${result.net}, form ${result.form}, ${result.what}, batch ${result.batch}, ${result.dtype}`;
+}
+
+function describeCompilation({ compileMs, autotune }: BenchResult): string {
+  const seconds = `${(compileMs / 1000).toFixed(2)} s`;
+  if (autotune === undefined) return seconds;
+  const { measured, remembered, choices, ms } = autotune;
+  const others = Object.values(choices).filter((choice) => choice !== 'primitive').length;
+  const measuring = measured > 0 ? ` (measuring ${(ms / 1000).toFixed(2)} s)` : '';
+  return `${seconds}${measuring}; ${count(measured)} choices measured, ${count(remembered)} remembered, ${count(others)} not the library's first`;
 }
 
 function describe(result: BenchResult): string {
@@ -124,6 +138,10 @@ function describe(result: BenchResult): string {
         `(${msRange.map((ms) => ms.toFixed(2)).join(' to ')} ms)`,
     ],
     ['Work', `${result.gflops.toFixed(1)} GFLOP/s`],
-    ['Memory', `${count(Math.round(result.peakMiB))} MiB at most`],
+    ['Compilation', describeCompilation(result)],
+    [
+      'Memory',
+      `${count(Math.round(result.peakMiB))} MiB at most, ${count(Math.round(result.arenaMiB))} of them for activations, gradients and scratch`,
+    ],
   ]);
 }

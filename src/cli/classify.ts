@@ -9,7 +9,7 @@ import { addJson, addVerb } from './verb.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'weights' | 'data' | 'form' | 'set' | 'engine' | 'dtype' | 'threads'
+  'json' | 'weights' | 'data' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'weightsCache'
 >;
 interface Options extends Shared, TestFlags {
   top?: number;
@@ -31,7 +31,7 @@ export function addClassify(program: Command): void {
     )
     .option('--top <n>', 'answers per picture; default: 5', wholeNumber(1));
   addTestFlags(command);
-  addShared(command, 'form', 'set', 'engine', 'dtype', 'threads');
+  addShared(command, 'form', 'set', 'engine', 'dtype', 'threads', 'weightsCache');
   addJson(command).action(async (name: string, images: string[], options: Options) => {
     const { classify } = await import('../evaluate/classify.ts');
     const results = await classify({
@@ -46,6 +46,7 @@ export function addClassify(program: Command): void {
       engine: options.engine,
       dtype: options.dtype,
       threads: options.threads,
+      weightsCache: options.weightsCache !== 'off',
       onNote: note,
     });
     printResult(options.json, { net: name, images: results }, () => results.map(describe).join('\n\n'));

@@ -1,7 +1,9 @@
 // `laurel features NET`: what layers give for pictures, as NumPy arrays for other programs.
 import { type Command, Option } from 'commander';
+import type { OpenProgress } from '../data/datasets.ts';
 import type { Form } from '../nets/network.ts';
 import { addShared, oneOf, type SharedOptions, sharedOption } from './options.ts';
+import { intoFolder } from './out-folder.ts';
 import { count, duration, note, pairs } from './output.ts';
 import { runStoppable } from './stoppable.ts';
 import { addPreparationFlags, type PreparationFlags, preparationRequest } from './test-options.ts';
@@ -55,7 +57,7 @@ export function addFeatures(program: Command): void {
       options,
       async ({ status, signal }) => {
         const { extractFeatures } = await import('../explain/features.ts');
-        return extractFeatures({
+        const request = {
           network: name,
           weights: options.weights,
           ...(options.form && { form: options.form as Form }),
@@ -74,9 +76,11 @@ export function addFeatures(program: Command): void {
           threads: options.threads,
           signal,
           onNote: note,
-          onData: ({ activity, item }) => status.show(`${activity} ${item}`),
-          onProgress: (done, total) => status.show(`${count(done)} of ${count(total)} pictures`),
-        });
+          onData: ({ activity, item }: OpenProgress) => status.show(`${activity} ${item}`),
+          onProgress: (done: number, total: number) =>
+            status.show(`${count(done)} of ${count(total)} pictures`),
+        };
+        return intoFolder(options.out, () => extractFeatures(request));
       },
       describe,
     );

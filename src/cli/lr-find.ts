@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UserError } from '../errors.ts';
-import { makeFolder, writeFileAtomic } from '../files.ts';
+import { writeFileAtomic } from '../files.ts';
 import type { RateSearch } from '../train/rehearse/lr-find.ts';
 import { numberFrom, wholeNumber } from './options.ts';
+import { intoFolder } from './out-folder.ts';
 import { duration, pairs } from './output.ts';
 import { tell } from './rehearse.ts';
 import { runStoppable } from './stoppable.ts';
@@ -46,22 +47,23 @@ export function addLrFind(program: Command): void {
           import('../nets/index.ts'),
         ]);
         findNetwork(name);
-        makeFolder(out);
-        const search = await findLearningRate({
-          ...trainingRequest(name, options),
-          from: options.from,
-          to: options.to,
-          steps: options.rates,
-          signal,
-          onEvent: tell(status),
-          onStep: (done, total, rate, loss) =>
-            status.show(`step ${done} of ${total}  rate ${rate.toExponential(1)}  loss ${loss.toFixed(3)}`),
+        return intoFolder(out, async () => {
+          const search = await findLearningRate({
+            ...trainingRequest(name, options),
+            from: options.from,
+            to: options.to,
+            steps: options.rates,
+            signal,
+            onEvent: tell(status),
+            onStep: (done, total, rate, loss) =>
+              status.show(`step ${done} of ${total}  rate ${rate.toExponential(1)}  loss ${loss.toFixed(3)}`),
+          });
+          const figures = await drawRateSearch(out, search);
+          const data = join(out, 'lr-find.json');
+          writeFileAtomic(data, `${JSON.stringify(search, null, 2)}\n`);
+          if (search.suggestion === null) process.exitCode = 1;
+          return { ...search, files: [...figures, data] };
         });
-        const figures = await drawRateSearch(out, search);
-        const data = join(out, 'lr-find.json');
-        writeFileAtomic(data, `${JSON.stringify(search, null, 2)}\n`);
-        if (search.suggestion === null) process.exitCode = 1;
-        return { ...search, files: [...figures, data] };
       },
       (result) => describe(result, result.files),
     );

@@ -20,7 +20,8 @@ import { nameNetworkOptions } from './network-options.ts';
 import { addPack } from './pack.ts';
 import { addProbe } from './probe.ts';
 import { addPull } from './pull.ts';
-import { endRanks, waitForTurn } from './rank-options.ts';
+import { addQuantize } from './quantize.ts';
+import { endRanks, refuseUnderLauncher, waitForTurn } from './rank-options.ts';
 import { addRecipes } from './recipes.ts';
 import { addReport } from './report.ts';
 import { addRuns } from './runs.ts';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     .configureHelp({ subcommandTerm })
     // Mistakes are reported in one place, by `explainFailure`.
     .configureOutput({ outputError: () => {} })
+    .hook('preAction', (_, command) => refuseUnderLauncher(command))
     .exitOverride();
   addDoctor(program);
   addNets(program);
@@ -57,6 +59,7 @@ export function createProgram(): Command {
   addClassify(program);
   addForward(program);
   addExport(program);
+  addQuantize(program);
   addBench(program);
   addPull(program);
   addPack(program);

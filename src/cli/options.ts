@@ -69,6 +69,8 @@ export interface SharedOptions {
   engine?: 'auto' | 'onednn' | 'reference';
   dtype?: 'auto' | 'f32' | 'bf16';
   threads?: number;
+  weightsCache?: 'on' | 'off';
+  autotune?: 'off' | 'on' | 'full';
   seed?: number;
   rule: Rule;
   out?: string;
@@ -108,6 +110,17 @@ const shared = {
       'auto (default), f32 or bf16; auto takes bf16 where the CPU is built for it',
     ).argParser(oneOf('auto', 'f32', 'bf16')),
   threads: () => whole('--threads <n>', 'threads of the engine; default: one per core'),
+  weightsCache: () =>
+    new Option(
+      '--weights-cache <how>',
+      'on (default): what the engine makes of the weights is kept on disk for the next process; off: it is not',
+    ).argParser(oneOf('on', 'off')),
+  autotune: () =>
+    new Option(
+      '--autotune <how>',
+      'ways to compute convolutions and linear layers: off (the first choice of the library), on (the fastest, ' +
+        'measured once and remembered) or full (measure all anew)',
+    ).argParser(oneOf('off', 'on', 'full')),
   seed: () =>
     new Option('--seed <n>', 'what all random numbers follow from; default: 1').argParser(wholeNumber(0)),
   rule: () =>

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { PackFormat } from '../data/pictures/pack/file.ts';
 import type { PackResult } from '../data/pictures/pack/pack.ts';
 import { UserError } from '../errors.ts';
+import { sizeInWords } from '../files.ts';
 import { oneOf, wholeNumber } from './options.ts';
 import { count, duration, pairs } from './output.ts';
 import { runStoppable, type Watch } from './stoppable.ts';
@@ -69,7 +70,9 @@ async function pack(data: string, options: Options, { status, signal }: Watch): 
   const { out, quality } = options;
   if (out === undefined) throw new UserError('Say where the pack goes with --out FILE.', { exitCode: 2 });
   if (quality > 100) throw new UserError(`The quality is ${quality}; expected 1 to 100.`, { exitCode: 2 });
-  const [{ openPictures, splitsAt }, { packPictures }] = await Promise.all([
+  const [{ existsSync }, { knownDataset }, { openPictures, splitsAt }, { packPictures }] = await Promise.all([
+    import('node:fs'),
+    import('../data/known.ts'),
     import('../data/pictures/open.ts'),
     import('../data/pictures/pack/pack.ts'),
   ]);
@@ -83,6 +86,11 @@ async function pack(data: string, options: Options, { status, signal }: Watch): 
       onProgress: (found) => status.show(`index ${count(found)} pictures`),
     });
     if (index === undefined) {
+      if (!existsSync(data) && knownDataset(data) === undefined) {
+        throw new UserError(`There is no file or folder ${data}. Check the path of the pictures.`, {
+          exitCode: 2,
+        });
+      }
       throw new UserError(
         `${data} holds no pictures to pack: expected a folder per class, the files of ILSVRC, tar shards or a list. ` +
           'Data sets that are read into memory whole (CIFAR, MNIST) need no pack.',
@@ -100,14 +108,10 @@ async function pack(data: string, options: Options, { status, signal }: Watch): 
     onProgress: (done, total, bytes) => {
       const left = ((performance.now() - started) / 1000) * (total / done - 1);
       status.show(
-        `pack ${count(done)} of ${count(total)} pictures, ${gib(bytes)} GiB, ${duration(left)} left`,
+        `pack ${count(done)} of ${count(total)} pictures, ${sizeInWords(bytes)}, ${duration(left)} left`,
       );
     },
   });
-}
-
-function gib(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(2);
 }
 
 function describe(result: PackResult | Verified): string {
@@ -118,8 +122,10 @@ function describe(result: PackResult | Verified): string {
     pairs([
       ['Pack', out],
       ['Pictures', `${count(pictures)} of ${count(classes)} classes, short side ${side}, ${format}`],
-      ...(skipped > 0 ? [['Left out', `${count(skipped)} bad pictures`] as const] : []),
-      ['Size', `${gib(bytes)} GiB, ${times} times the files (${gib(sourceBytes)} GiB)`],
+      ...(skipped > 0
+        ? [['Left out', `${count(skipped)} bad picture${skipped === 1 ? '' : 's'}`] as const]
+        : []),
+      ['Size', `${sizeInWords(bytes)}, ${times} times the files (${sizeInWords(sourceBytes)})`],
       ['Time', `${duration(seconds)}, ${count(Math.round(pictures / seconds))} pictures/s`],
     ]),
     '',

@@ -78,9 +78,12 @@ function describeDryRun(result: DryRun, recipe: readonly [string, string][]): st
       ['Steps', `${count(result.steps)}: ${result.recipe.epochs} epochs of ${count(result.stepsPerEpoch)}`],
       [
         'Memory',
-        `${mib(memory.trainingActivations)} for activations, gradients and scratch, ${mib(memory.trainingState)} for weights ` +
-          `and optimiser,\n${mib(memory.testing)} for validation and test; ${mib(memory.processPeak)} in all so far, with the pictures`,
+        `${mib(memory.trainingActivations)} for activations, gradients and scratch, ${mib(memory.trainingState)} for weights` +
+          `${result.recipe.average ? ', averages' : ''} and optimiser,\n${mib(memory.testing)} for validation and test; ${mib(memory.processPeak)} in all so far, with the pictures`,
       ],
+      ...(memory.saved > 0
+        ? [['', `${mib(memory.saved)} saved by computing again in the backward pass`] as [string, string]]
+        : []),
       [
         'Speed',
         `${measured.imagesPerSecond < 10 ? measured.imagesPerSecond.toFixed(1) : count(Math.round(measured.imagesPerSecond))} images/s, ` +

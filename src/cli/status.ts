@@ -6,6 +6,9 @@ export interface StatusLine {
   clear(): void;
 }
 
+/** Of a process that has nothing to say. */
+export const noStatusLine: StatusLine = { show() {}, note() {}, clear() {} };
+
 const redrawMs = 100;
 
 export function statusLine(stream: NodeJS.WriteStream = process.stderr): StatusLine {

@@ -4,12 +4,12 @@ import { isAbsolute, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Ranks } from '../distribute/ranks.ts';
 import { UserError } from '../errors.ts';
-import { makeFolder } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import type { TrainOptions, TrainResult } from '../train/options.ts';
 import type { Progress } from '../train/progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addShared, numberFrom, oneOf, type SharedOptions, wholeNumber } from './options.ts';
+import { intoFolder } from './out-folder.ts';
 import { count, duration, pairs, percent, printResult } from './output.ts';
 import {
   addRankFlags,
@@ -26,13 +26,14 @@ import { nameList, unitList } from './viz/lists.ts';
 
 type Shared = Pick<
   SharedOptions,
-  'json' | 'data' | 'labels' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'seed' | 'out'
+  'json' | 'data' | 'labels' | 'form' | 'set' | 'engine' | 'dtype' | 'threads' | 'autotune' | 'seed' | 'out'
 >;
 /** What `addTrainingFlags` adds, under commander's names. */
 export interface TrainingFlags extends Shared, RecipeFlags, TransferFlags {
   recipe?: string;
   validation?: number;
   workers?: number;
+  checkpointing?: boolean;
   onBadImage?: 'fail' | 'skip';
 }
 interface Options extends TrainingFlags, RankFlags {
@@ -89,11 +90,13 @@ export function addTrain(program: Command): void {
   addRankFlags(command);
   addJson(command).action(async (name: string, options: Options) => {
     checkRequest(options);
-    const [{ createProgress }, { findNetwork }] = await Promise.all([
+    const [{ createProgress }, { findNetwork }, { checkTowers }] = await Promise.all([
       import('../train/progress.ts'),
       import('../nets/index.ts'),
+      import('../distribute/towers/towers.ts'),
     ]);
     findNetwork(name);
+    checkTowers(options.towers, { network: name, ranks: options.ranks });
     if (options.dryRun || options.overfitBatch) {
       refuseRanks(options, options.dryRun ? '--dry-run' : '--overfit-batch');
       const { showDryRun, showOverfit } = await import('./rehearse.ts');
@@ -101,19 +104,20 @@ export function addTrain(program: Command): void {
     }
     if (startsRanks(options)) {
       const { runAsRanks } = await import('../distribute/launch.ts');
-      process.exitCode = await runAsRanks(options.ranks ?? 1);
+      process.exitCode = await runAsRanks(options.ranks ?? options.towers ?? 1);
       return;
     }
     const ranks = await joinAsked(options);
     const out = ranks.told(() => options.out ?? freshFolder(name));
-    if (ranks.leads) makeFolder(out);
     const progress = createProgress(process.stderr);
     const onStop = (): void => {
       if (ranks.leads) progress.onEvent({ type: 'note', message: stopping });
     };
     const interruption = listenForInterrupt(onStop, ranks.size > 1);
     try {
-      const result = await runTraining(name, options, { out, signal: interruption.signal, progress, ranks });
+      const run = (): Promise<TrainResult> =>
+        runTraining(name, options, { out, signal: interruption.signal, progress, ranks });
+      const result = await (ranks.leads ? intoFolder(out, run) : run());
       progress.close();
       if (ranks.leads) printResult(options.json, result, () => describe(name, result));
       ranks.leave();
@@ -136,13 +140,17 @@ export function addTrainingFlags(command: Command): void {
   command.option('--recipe <name>', "how to train (`laurel recipes` lists them); default: the network's");
   addRecipeFlags(command);
   addTransferFlags(command);
-  addShared(command, 'engine', 'dtype', 'threads', 'seed', 'out');
+  addShared(command, 'engine', 'dtype', 'threads', 'autotune', 'seed', 'out');
   command
     .option('--validation <n>', 'pictures held out: a share below 1 or a number; default: 0.1', numberFrom(0))
     .option(
       '--workers <n>',
       'threads that make batches ready; default: 1, for large pictures one per core',
       wholeNumber(0),
+    )
+    .option(
+      '--checkpointing',
+      'for less memory: of segments of the network keep the ends alone, and run them again in the backward pass',
     )
     .addOption(
       new Option(
@@ -200,6 +208,7 @@ async function runTraining(
     ...(options.watch && { watch: { layers: options.watch, epochs: options.watchEpochs } }),
     ranks,
     syncBatchNorm: options.syncBn,
+    towers: options.towers,
     signal,
     onEvent: progress.onEvent,
   });
@@ -219,9 +228,11 @@ export function trainingRequest(name: string, options: TrainingFlags): Omit<Trai
     engine: options.engine,
     threads: options.threads,
     dtype: options.dtype,
+    autotune: options.autotune,
     seed: options.seed,
     validation: options.validation,
     workers: options.workers,
+    checkpointing: options.checkpointing,
     onBadImage: options.onBadImage,
   };
 }

@@ -28,6 +28,13 @@ describe('laurel train --dry-run', () => {
     expect(left()).toEqual(['shapes']);
   });
 
+  it('says what --checkpointing saves', async () => {
+    const resnet = ['resnet20', '--form', 'cifar', '--data', 'shapes', '--batch', '12'];
+    const { code, stdout } = await run('train', ...resnet, '--dry-run', '--checkpointing');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\n +\d+ MiB saved by computing again in the backward pass\n/);
+  });
+
   it('is refused beside --resume and --overfit-batch', async () => {
     const [resumed, both] = await Promise.all([
       run('train', 'lenet', '--out', 'run', '--resume', '--dry-run'),

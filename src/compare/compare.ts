@@ -57,6 +57,7 @@ export interface CompareOptions {
   readonly batch?: number;
 }
 
+/** Sizes, cost, memory and published errors of networks (default: all). Throws a UserError for names that there are not. */
 export function compare(options: CompareOptions = {}): Comparison {
   const { form, batch = 32 } = options;
   const descriptions = choose(options.nets ?? [], form);

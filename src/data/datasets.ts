@@ -36,6 +36,10 @@ export interface OpenOptions {
   readonly resize?: number | undefined;
   /** Default bilinear. */
   readonly interpolation?: Interpolation | undefined;
+  /** Of picture files: 'skip' leaves out those that cannot be decoded, up to 1 % of them; default 'fail'. */
+  readonly onBadImage?: 'fail' | 'skip' | undefined;
+  /** Called for each picture that is left out. */
+  readonly onBad?: ((name: string, reason: string) => void) | undefined;
   readonly onProgress?: (progress: OpenProgress) => void;
   /** Remarks, e.g. on a stored index that is made again. */
   readonly onNote?: ((message: string) => void) | undefined;
@@ -78,8 +82,9 @@ export async function openDataset(
 async function openDecoded(
   nameOrPath: string,
   split: Split,
-  { size = { height: 224, width: 224 }, resize, interpolation, onProgress, onNote, signal }: OpenOptions,
+  options: OpenOptions,
 ): Promise<Dataset | undefined> {
+  const { size = { height: 224, width: 224 }, onProgress, onNote, signal } = options;
   const item = basename(nameOrPath);
   const index = await openPictures(nameOrPath, split, {
     signal,
@@ -89,10 +94,8 @@ async function openDecoded(
   return (
     index &&
     readIndex(index, {
+      ...options,
       size,
-      resize,
-      interpolation,
-      signal,
       onProgress: (done, total) => onProgress?.({ activity: 'decode', item, done, total, unit: 'pictures' }),
     })
   );

@@ -4,6 +4,7 @@ import type { Batch, Loader, LoaderOptions } from './loader.ts';
 import type { BatchSource } from './loader-threads.ts';
 import { checkMix, mixes } from './mix.ts';
 import { partOfBatch, wholeShare } from './part.ts';
+import { allPositions } from './split.ts';
 
 type SharedOptions = Pick<LoaderOptions, 'batch' | 'workers' | 'ahead' | 'indices' | 'lastBatch' | 'mix'>;
 
@@ -25,8 +26,9 @@ export function planEpochs(
     }
   }
   checkMix(options.mix);
-  const indices = options.indices ?? Uint32Array.from({ length }, (_, index) => index);
-  for (const index of indices) {
+  const indices = options.indices ?? allPositions(length);
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i] as number;
     if (index >= length) throw new RangeError(`indices: picture ${index} of ${length} in ${name}`);
   }
   if (indices.length === 0) throw new UserError(`${name}: no pictures to make batches of.`);

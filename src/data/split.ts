@@ -2,6 +2,13 @@
 import { UserError } from '../errors.ts';
 import { permutation } from './random.ts';
 
+/** 0 to `length` - 1. */
+export function allPositions(length: number): Uint32Array {
+  const positions = new Uint32Array(length);
+  for (let i = 0; i < length; i++) positions[i] = i;
+  return positions;
+}
+
 /**
  * Divides the pictures with these `labels` in two, disjoint and complete, each list ascending.
  * `amount` below 1 is a fraction, otherwise a number of pictures; exactly round(amount * length) or `amount` are

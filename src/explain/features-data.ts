@@ -3,6 +3,7 @@
 import type { Split } from '../data/dataset.ts';
 import { type OpenOptions, openDataset } from '../data/datasets.ts';
 import { openPictures } from '../data/pictures/open.ts';
+import { allPositions } from '../data/split.ts';
 import { UserError } from '../errors.ts';
 import { inMemory, type PictureSet, sourceOf } from '../evaluate/index-source.ts';
 import { picturesOf } from '../evaluate/pictures.ts';
@@ -39,9 +40,11 @@ export interface FeatureDataRequest {
 export async function openFeatureData(request: FeatureDataRequest): Promise<FeatureData> {
   const { data, images = [], split = 'all' } = request;
   if (images.length > 0 === (data !== undefined)) {
-    throw new UserError('No pictures, or two sources of them. Give either --data or picture files.', {
-      exitCode: 2,
-    });
+    const message =
+      data === undefined
+        ? 'No pictures. Name a data set or a folder with --data, or picture files.'
+        : 'Two sources of pictures. Give either --data or picture files.';
+    throw new UserError(message, { exitCode: 2 });
   }
   if (data === undefined) {
     return { name: 'files', classes: [], parts: [{ split: 'all', source: fileSource(images) }] };
@@ -53,7 +56,7 @@ export async function openFeatureData(request: FeatureDataRequest): Promise<Feat
   const sets = await openBoth(data, request);
   const [{ set }] = sets as [(typeof sets)[number]];
   const parts = sets.map((each) => {
-    const every = Uint32Array.from({ length: each.set.length }, (_, index) => index);
+    const every = allPositions(each.set.length);
     return partOf(each.set, each.set.undivided ? 'all' : each.split, every);
   });
   return { name: set.name, classes: set.classes, parts };

@@ -33,6 +33,7 @@ export function rectifiedLayers(network: Network): string[] {
   return found;
 }
 
+/** What a scan of a layer's activations says of its units, which must be the input of a ReLU or its output. */
 export function layerHealth({ layer, units, pictures, top }: LayerScan): LayerHealth {
   const awake = Float32Array.from(top.active, (active) => (pictures === 0 ? 0 : active / pictures));
   const strongest = Float32Array.from({ length: units }, (_, unit) =>

@@ -65,34 +65,41 @@ function blurred(plane: Float32Array, height: number, width: number, deviation: 
   return Float32Array.from(pass(rows, height, width, width, 1));
 }
 
+interface Part {
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
+}
+
 /** Copies a rectangle of C x H x W pixels; parts outside the picture are refused by the caller. */
 export function copyPart(
   to: Float32Array,
   offset: number,
   from: Float32Array,
-  { channels, height, width }: PictureSize,
-  part: { readonly top: number; readonly left: number; readonly bottom: number; readonly right: number },
+  size: PictureSize,
+  part: Part,
 ): void {
-  for (let c = 0; c < channels; c++) {
-    for (let y = part.top; y < part.bottom; y++) {
-      const row = (c * height + y) * width;
-      to.set(from.subarray(row + part.left, row + part.right), offset + row + part.left);
-    }
-  }
+  for (const [start, end] of rowsOf(size, part)) to.set(from.subarray(start, end), offset + start);
 }
 
 /** Whether two pictures of C x H x W pixels are equal inside a rectangle. */
-export function isSame(
-  a: Float32Array,
-  b: Float32Array,
-  { channels, height, width }: PictureSize,
-  part: { readonly top: number; readonly left: number; readonly bottom: number; readonly right: number },
-): boolean {
-  for (let c = 0; c < channels; c++) {
-    for (let y = part.top; y < part.bottom; y++) {
-      const row = (c * height + y) * width;
-      for (let at = row + part.left; at < row + part.right; at++) if (a[at] !== b[at]) return false;
-    }
+export function isSame(a: Float32Array, b: Float32Array, size: PictureSize, part: Part): boolean {
+  for (const [start, end] of rowsOf(size, part)) {
+    for (let at = start; at < end; at++) if (a[at] !== b[at]) return false;
   }
   return true;
+}
+
+/** Where the rows of a rectangle of C x H x W pixels begin and end, channel by channel. */
+function* rowsOf(
+  { channels, height, width }: PictureSize,
+  { top, left, bottom, right }: Part,
+): Generator<readonly [start: number, end: number], void, undefined> {
+  for (let c = 0; c < channels; c++) {
+    for (let y = top; y < bottom; y++) {
+      const row = (c * height + y) * width;
+      yield [row + left, row + right];
+    }
+  }
 }

@@ -20,13 +20,14 @@ export function inputSize({ channels, height, width, pad }: Preprocessing): [num
   return [channels, height + 2 * pad, width + 2 * pad];
 }
 
-/** Batches of the pictures from `from` on, in order. */
+/** Batches of the pictures from `from` on, in order, `step` pictures from one to the next: default all of them. */
 export async function* inputBatches(
   source: PictureSource,
   preprocessing: Preprocessing,
   batch: number,
   from = 0,
   signal?: AbortSignal,
+  step = batch,
 ): AsyncGenerator<InputBatch> {
   const protocol = protocolFor({ crops: '1' }, preprocessing);
   const [channels, height, width] = inputSize(preprocessing);
@@ -42,10 +43,10 @@ export async function* inputBatches(
     return rasters;
   };
   let ahead = decode(from);
-  for (let first = from; first < source.length; first += batch) {
+  for (let first = from; first < source.length; first += step) {
     signal?.throwIfAborted();
     const rasters = await ahead;
-    ahead = decode(first + batch);
+    ahead = decode(first + step);
     for (const [slot, each] of rasters.entries()) {
       writeRaster(images, slot * size, each, protocol, preprocessing);
     }

@@ -2,6 +2,8 @@
 // (ZFNet, section 4 and figure 2). The pass stops at the deepest layer asked for, keeps a list per unit and two
 // batches of pictures in memory, and writes how far it came to disk, so that an interrupted scan goes on where it
 // was and a finished one is read instead of made.
+import { agree } from '../distribute/agreement.ts';
+import { alone, type Ranks } from '../distribute/ranks.ts';
 import type { ComputeType, Engine } from '../engines/engine.ts';
 import { buildModel, type Model, weightsFor, writeWeights } from '../evaluate/model.ts';
 import type { Preprocessing } from '../evaluate/preprocessing.ts';
@@ -11,6 +13,7 @@ import type { Network } from '../nets/network.ts';
 import { findLayer, type Layer } from './layer.ts';
 import { inputBatches } from './scan-input.ts';
 import { type ScanKey, weightsChecksum } from './scan-key.ts';
+import { bringTogether } from './scan-share.ts';
 import { loadScan, saveScan } from './scan-store.ts';
 import { addActivations, createTopList, type TopList, topSize } from './top-list.ts';
 
@@ -43,6 +46,11 @@ export interface ScanRequest {
   readonly folder?: string;
   /** Batches between two writes of the state; default 16. */
   readonly saveEvery?: number;
+  /**
+   * The ranks that share the pictures, each of which calls this with the same request; default: alone. Rank 0 has what
+   * all found, and stores it; the lists of the others are left empty.
+   */
+  readonly ranks?: Ranks;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
   readonly onNote?: (message: string) => void;
@@ -67,7 +75,7 @@ const mostPictures = 32;
  * the signal fires, after the state was stored.
  */
 export async function scanLayers(request: ScanRequest): Promise<LayerScan[]> {
-  const { subject, source, size = topSize, folder } = request;
+  const { subject, source, size = topSize, folder, ranks = alone } = request;
   const single = subject.build(1);
   const paths = [...new Set(request.layers)];
   const layers = paths.map((path) => findLayer(single, path));
@@ -84,9 +92,17 @@ export async function scanLayers(request: ScanRequest): Promise<LayerScan[]> {
   };
   const scans = layers.map((layer) => {
     const key: ScanKey = { ...common, layer: layer.path };
-    const stored = folder === undefined ? undefined : loadScan(folder, key, layer.units, request.onNote);
-    return { layer, key, done: stored?.done ?? 0, top: stored?.top ?? createTopList(layer.units, size) };
+    const read = folder !== undefined && ranks.leads;
+    const stored = read ? loadScan(folder, key, layer.units, request.onNote) : undefined;
+    const done = ranks.told(() => stored?.done ?? 0);
+    return { layer, key, done, top: stored?.top ?? createTopList(layer.units, size) };
   });
+  if (ranks.size > 1) {
+    // Files may have been changed at other times on other machines: their number counts.
+    const { data: _data, ...same } = common;
+    const said = { ...same, layers: paths, pictures: source.length };
+    agree(ranks, Object.fromEntries(Object.entries(said).map(([what, it]) => [what, JSON.stringify(it)])));
+  }
   // Layers that came equally far share a pass.
   for (const done of new Set(scans.map((scan) => scan.done))) {
     if (done < source.length) {
@@ -110,38 +126,57 @@ interface Running {
 }
 
 async function pass(request: ScanRequest, scans: readonly Running[], from: number): Promise<void> {
-  const { subject, source, engine, dtype, folder, saveEvery = 16, signal, onProgress } = request;
+  const {
+    subject,
+    source,
+    engine,
+    dtype,
+    folder,
+    saveEvery = 16,
+    signal,
+    onProgress,
+    ranks = alone,
+  } = request;
   const batch = Math.min(request.batch ?? batchFor(scans), source.length - from);
   const network = subject.build(batch);
   for (const { layer } of scans) markOutput(layer.path, findLayer(network, layer.path).value);
   const save = (): void => {
-    if (folder === undefined) return;
+    for (const { top } of scans) bringTogether(top, ranks);
+    if (folder === undefined || !ranks.leads) return;
     for (const { key, done, top } of scans) saveScan(folder, key, { done, top });
   };
   const program = engine.compile(network.graph, { dtype });
+  // Ranks take turns of a batch each, the very batches of one process, and stop all after the same one.
+  const step = ranks.size * batch;
+  const first = from + ranks.rank * batch;
+  const parts = inputBatches(source, subject.preprocessing, batch, first, undefined, step);
   let saved = from;
-  let batches = 0;
+  let turns = 0;
   try {
     writeWeights(program, subject.tensors);
-    for await (const part of inputBatches(source, subject.preprocessing, batch, from, signal)) {
-      const outputs = program.run({ images: part.images });
+    for (let start = from; start < source.length; start += step) {
+      const [stops = 0] = ranks.sum(Number(signal?.aborted ?? false));
+      if (stops > 0) {
+        save();
+        throw signal?.aborted ? signal.reason : new DOMException('Another rank was stopped.', 'AbortError');
+      }
+      const { value: part } = await parts.next();
+      const outputs = part && program.run({ images: part.images });
+      const done = Math.min(start + step, source.length);
       for (const scan of scans) {
         const { path, height, width } = scan.layer;
-        const activations = outputs[path] as Float32Array;
-        addActivations(scan.top, activations, part.first, part.count, height * width, width);
-        scan.done = part.first + part.count;
+        const activations = outputs?.[path] as Float32Array;
+        if (part) addActivations(scan.top, activations, part.first, part.count, height * width, width);
+        scan.done = done;
       }
-      onProgress?.(part.first + part.count, source.length);
-      if (++batches % saveEvery === 0) {
+      onProgress?.(done, source.length);
+      if (++turns % saveEvery === 0) {
         save();
-        saved = part.first + part.count;
+        saved = done;
       }
     }
-  } catch (error) {
-    // What was asked to stop keeps what it has; after a failure the last stored state is the one to trust.
-    if (signal?.aborted) save();
-    throw error;
   } finally {
+    await parts.return(undefined);
     program.dispose();
   }
   if (saved < source.length) save();

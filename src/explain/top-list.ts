@@ -93,6 +93,22 @@ function insert(list: TopList, unit: number, value: number, picture: number, row
   columns[at] = column;
 }
 
+/** Takes in the strongest of other pictures, in whatever order they come; between equals the first picture wins. */
+export function mergeTop(list: TopList, other: TopList): void {
+  for (let unit = 0; unit < list.units; unit++) {
+    const best = [...topEntries(list, unit), ...topEntries(other, unit)]
+      .sort((a, b) => b.value - a.value || a.picture - b.picture)
+      .slice(0, list.size);
+    for (const [place, { picture, value, position }] of best.entries()) {
+      const at = unit * list.size + place;
+      list.values[at] = value;
+      list.pictures[at] = picture;
+      [list.rows[at], list.columns[at]] = position;
+    }
+    list.active[unit] = (list.active[unit] as number) + (other.active[unit] as number);
+  }
+}
+
 /** The best of one unit, the strongest first. */
 export function topEntries(list: TopList, unit: number): TopEntry[] {
   const entries: TopEntry[] = [];

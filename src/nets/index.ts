@@ -19,10 +19,13 @@ export async function loadFamilies(folder: string): Promise<Family[]> {
   return modules.map((module) => module.default).sort((a, b) => firstYear(a) - firstYear(b));
 }
 
+/** All families of networks, in the order of their years: one for each file in `families/`. */
 export const families: readonly Family[] = await loadFamilies(join(import.meta.dirname, 'families'));
 
+/** All networks of all families. */
 export const networks: readonly NetworkDescription[] = families.flatMap((family) => family.networks);
 
+/** The network of that name; a UserError (misuse) with the nearest names for one that there is not. */
 export function findNetwork(name: string): NetworkDescription {
   const found = networks.find((network) => network.name === name);
   if (found !== undefined) return found;

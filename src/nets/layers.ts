@@ -93,6 +93,7 @@ export interface Mode {
   readonly part?: RankPart | undefined;
 }
 
+/** The layers that networks are made of, as functions that put them into `graph` with their weights and their paths. */
 export function layers(graph: Graph, { training, frozen = () => false, part }: Mode): Layers {
   const weight = (name: string, shape: readonly number[], initial: Initial): Value =>
     state(graph, `${graph.path}.${name}`, shape, 'parameter', initial);

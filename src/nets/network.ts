@@ -10,6 +10,7 @@ import { type Frozen, type Layers, layers, type RankPart } from './layers.ts';
  * `cifar`: for 32x32 pictures; `article`: as the survey article prints it, slips included.
  */
 export type Form = 'imagenet' | 'cifar' | 'article';
+/** Every form that a network may have. */
 export const formNames: readonly Form[] = ['imagenet', 'cifar', 'article'];
 
 /** Values of a network's own options, by name. */
@@ -115,6 +116,7 @@ export interface Network {
   readonly auxiliary: readonly AuxiliaryHead[];
 }
 
+/** The form of that name (default: the network's first) with its description; a UserError (misuse) where it has none. */
 export function formOf(description: NetworkDescription, form?: Form): [Form, FormDescription] {
   const available = Object.keys(description.forms) as Form[];
   const chosen = form ?? (available[0] as Form);

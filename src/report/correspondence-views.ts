@@ -1,7 +1,6 @@
 // Whether layers know of parts, wherever they lie (table 1), on the way into the site: the boxes are read and checked
 // before anything long begins.
 import { basename } from 'node:path';
-import type { ComputeType, Engine } from '../engines/engine.ts';
 import { fileSource } from '../evaluate/sources.ts';
 import { measureCorrespondence, type SignChange } from '../explain/correspondence.ts';
 import { boxesInInput, readBoxes } from '../explain/correspondence-boxes.ts';
@@ -10,8 +9,9 @@ import type { Box } from '../explain/layer.ts';
 import type { Subject } from '../explain/scan.ts';
 import { inputPicture, inputSize, inputsOf } from '../explain/scan-input.ts';
 import { joined } from '../explain/stack.ts';
-import { dataAddress, type Site } from './site.ts';
+import { dataAddress } from './site.ts';
 import type { BoxList } from './unit-data.ts';
+import type { ViewsRequest } from './views-request.ts';
 
 /** A file of boxes, read and checked. */
 export interface OpenedBoxes {
@@ -31,14 +31,8 @@ export async function openBoxes(path: string, { preprocessing }: Subject): Promi
   };
 }
 
-export interface CorrespondenceViewsRequest extends OpenedBoxes {
-  readonly site: Site;
-  readonly subject: Subject;
-  readonly engine: Engine;
-  readonly dtype: ComputeType;
+export interface CorrespondenceViewsRequest extends ViewsRequest, OpenedBoxes {
   readonly seed: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((text: string) => void) | undefined;
 }
 
 const list = ({ top, left, bottom, right }: Box): BoxList => [top, left, bottom, right];

@@ -1,27 +1,16 @@
 // How far features go when the chosen pictures are moved, enlarged and turned (figure 5), on the way into the site.
 import { basename } from 'node:path';
 import sharp from 'sharp';
-import type { ComputeType, Engine } from '../engines/engine.ts';
 import { interleave } from '../explain/interleave.ts';
 import { measureInvariance, type TransformationResult } from '../explain/invariance.ts';
 import { identity, transformationUnits, transformInto } from '../explain/invariance-transform.ts';
-import type { Subject } from '../explain/scan.ts';
 import { inputPicture, inputSize } from '../explain/scan-input.ts';
-import { dataAddress, type Site } from './site.ts';
+import { dataAddress } from './site.ts';
+import type { ChosenViewsRequest } from './views-request.ts';
 
-export interface InvarianceViewsRequest {
-  readonly site: Site;
-  readonly subject: Subject;
-  readonly engine: Engine;
-  readonly dtype: ComputeType;
-  /** N x C x H x W, prepared. */
-  readonly images: Float32Array;
-  readonly names: readonly string[];
+export interface InvarianceViewsRequest extends ChosenViewsRequest {
   /** The class that is right, where it is known. */
   readonly truths: readonly (number | undefined)[];
-  readonly classes: readonly string[];
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((text: string) => void) | undefined;
 }
 
 /** Pictures of a strip, and their longer side, px. */

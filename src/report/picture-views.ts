@@ -1,7 +1,6 @@
 // The views of chosen pictures, one entry per picture: what the network says, Grad-CAM, the strongest map of each layer
 // by the three rules, activations, and occlusion. A program is compiled once for all pictures, whichever it is of.
 import { basename } from 'node:path';
-import type { ComputeType, Engine } from '../engines/engine.ts';
 import { type ActivationMap, activationMaps, rangeOf, strongestMaps } from '../explain/activations.ts';
 import { divergingMap, sequentialMap, signedPicture } from '../explain/colours.ts';
 import { correlation } from '../explain/compare-rules.ts';
@@ -9,30 +8,20 @@ import { createGradCam, type GradCam, lastSpatialLayer } from '../explain/grad-c
 import { interleave } from '../explain/interleave.ts';
 import { findLayer, type Layer } from '../explain/layer.ts';
 import { createProjector, type Projection, type Projector, type Rule, rules } from '../explain/project.ts';
-import type { Subject } from '../explain/scan.ts';
 import { inputPicture, inputSize } from '../explain/scan-input.ts';
 import { fileNameOf } from '../explain/top-sheet.ts';
 import { occlusionOf } from './occlusion-view.ts';
-import { dataAddress, type Site } from './site.ts';
+import { dataAddress } from './site.ts';
 import { rangeOf as rangeOfValues } from './unit-data.ts';
+import type { ChosenViewsRequest } from './views-request.ts';
 
-export interface PictureViewsRequest {
-  readonly site: Site;
-  readonly subject: Subject;
-  readonly engine: Engine;
-  readonly dtype: ComputeType;
-  /** N x C x H x W, prepared. */
-  readonly images: Float32Array;
-  readonly names: readonly string[];
+export interface PictureViewsRequest extends ChosenViewsRequest {
   /** The class that is right, where it is known. */
   readonly labels: readonly (string | null)[];
-  readonly classes: readonly string[];
   /** Paths of the layers to look into; those without maps are left out. */
   readonly layers: readonly string[];
   /** Places of the occluding square along a side, about; 0 for none. */
   readonly occlusionPlaces: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((text: string) => void) | undefined;
 }
 
 export interface PictureSummary {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
-import { flushFile, makeFolder, reason, writeFileAtomic } from '../files.ts';
+import { flushFile, flushFolder, makeFolder, reason, writeFileAtomic } from '../files.ts';
 
 /** A line of the file as it is usually written. Numbers that are not finite are stored as null: JSON has none. */
 export type MetricsRecord = { readonly [key: string]: number | string | boolean | null };
@@ -42,6 +42,8 @@ export function flushMetrics(path: string): void {
   if (!existsSync(path)) return;
   try {
     flushFile(path);
+    // Of a file that is fresh the name too.
+    flushFolder(dirname(path));
   } catch (error) {
     throw new UserError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
   }

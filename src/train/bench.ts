@@ -1,12 +1,21 @@
 // How fast a network trains or answers on this machine, on random data: each step timed by itself after a few to
 // warm up, medians reported, since single times on shared cores say little.
 import { randomStream } from '../data/random.ts';
-import type { ComputeType, Engine, EngineDescription, Program, ProgramReport } from '../engines/engine.ts';
+import type {
+  AutotuneReport,
+  CompileOptions,
+  ComputeType,
+  Engine,
+  EngineDescription,
+  Program,
+  ProgramReport,
+} from '../engines/engine.ts';
 import { measurePeaks } from '../engines/profile/peaks.ts';
 import { type Profile, profileOf } from '../engines/profile/profile.ts';
 import { UserError } from '../errors.ts';
 import { type EngineRequest, resolveEngine } from '../evaluate/engine.ts';
 import { type Graph, markOutput } from '../graph/graph.ts';
+import { foldGraph } from '../graph/rewrite/fold-batch-norm.ts';
 import { elementCount, type NumericArray } from '../graph/tensor.ts';
 import { findNetwork } from '../nets/index.ts';
 import { dropoutSeedInput } from '../nets/layers.ts';
@@ -29,6 +38,8 @@ export interface BenchOptions extends EngineRequest {
    * implementations of convolutions and linear layers that the library did not choose (seconds to minutes).
    */
   readonly profile?: boolean | 'full';
+  /** What the backward pass computes again, for less memory; default as the engine finds it cheap enough. */
+  readonly recompute?: CompileOptions['recompute'];
   readonly onNote?: (message: string) => void;
 }
 
@@ -49,7 +60,11 @@ export interface BenchResult {
   readonly gflops: number;
   /** Largest resident memory of this process so far. */
   readonly peakMiB: number;
+  /** Planned for activations, gradients and scratch. */
+  readonly arenaMiB: number;
   readonly compileMs: number;
+  /** How ways to compute ops were chosen; absent with `--autotune off`. */
+  readonly autotune?: AutotuneReport;
   /** With `profile`: where a step's time goes, and what the engine says of itself. */
   readonly profile?: Profile;
   readonly report?: ProgramReport;
@@ -82,7 +97,9 @@ export async function benchInfer(name: string, options: BenchOptions = {}): Prom
   const { form, classes } = options;
   const network = buildNetwork(findNetwork(name), { form, classes, batch, options: options.options });
   markOutput('logits', network.logits);
-  return measure('infer', network, batch, macsOf(network.graph), options);
+  // As `laurel classify` does.
+  const { graph } = foldGraph(network.graph);
+  return measure('infer', { ...network, graph }, batch, macsOf(graph), options);
 }
 
 function macsOf(graph: Graph): number {
@@ -107,7 +124,8 @@ async function measure(
   }
   const { engine, dtype, notes } = await resolveEngine(options);
   for (const message of notes) options.onNote?.(message);
-  const { program, compileMs } = compile(engine, network.graph, dtype, options.profile ?? false);
+  const { profile = false, recompute } = options;
+  const { program, compileMs } = compile(engine, network.graph, { dtype, profile, recompute });
   try {
     const feeds = randomFeeds(network);
     for (let i = 0; i < warmUpSteps; i++) program.run(feeds);
@@ -130,7 +148,9 @@ async function measure(
       msRange: [times[0] as number, times[steps - 1] as number],
       gflops: (2 * macs) / msPerStep / 1e6,
       peakMiB: process.resourceUsage().maxRSS / 1024,
+      arenaMiB: program.report().arenaBytes / 2 ** 20,
       compileMs,
+      ...chosenIn(program),
       ...(options.profile ? profiled(engine, program, steps) : {}),
       laurel: version,
       node: process.version,
@@ -143,12 +163,16 @@ async function measure(
 function compile(
   engine: Engine,
   graph: Graph,
-  dtype: ComputeType,
-  profile: boolean | 'full',
+  options: CompileOptions,
 ): { readonly program: Program; readonly compileMs: number } {
   const start = performance.now();
-  const program = engine.compile(graph, { dtype, profile });
+  const program = engine.compile(graph, options);
   return { program, compileMs: performance.now() - start };
+}
+
+function chosenIn(program: Program): { readonly autotune?: AutotuneReport } {
+  const { autotune } = program.report();
+  return autotune === undefined ? {} : { autotune };
 }
 
 function profiled(engine: Engine, program: Program, steps: number) {

@@ -113,7 +113,7 @@ function lastEpochOf(metrics: string): EpochRecord | undefined {
 /** The test of the weights that the programs hold; undefined when the signal fired. */
 async function test(setup: Setup): Promise<Counts | undefined> {
   const { programs, testLoader, config, options, emit, ranks } = setup;
-  programs.settleStatistics();
+  programs.settle();
   return evaluateProgram(programs.test(), testLoader, {
     classes: config.classes.length,
     signal: options.signal,

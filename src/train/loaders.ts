@@ -22,6 +22,8 @@ export interface LoaderRequest {
   readonly workers?: number | undefined;
   /** Makes one rank's part of every batch; default the whole. */
   readonly part?: RankShare | undefined;
+  /** Of the training batches, where it is another part. */
+  readonly trainingPart?: RankShare | undefined;
   readonly onBadImage?: 'fail' | 'skip' | undefined;
   /** Called once for each picture that is left out. */
   readonly onBad?: (name: string, reason: string) => void;
@@ -34,7 +36,7 @@ type Request = Pick<
 
 /** Opens all three. `close` each when done with it. */
 export function openLoaders(request: LoaderRequest): Loaders {
-  const { config, data, part } = request;
+  const { config, data, part, trainingPart = part } = request;
   const { recipe, seed } = config;
   const { batch, lastBatch, mix } = recipe;
   const { trainSet, testSet, train, validation, test } = data;
@@ -42,7 +44,7 @@ export function openLoaders(request: LoaderRequest): Loaders {
   return {
     trainLoader: open(request, trainSet, true, {
       batch,
-      part,
+      part: trainingPart,
       seed,
       shuffle: true,
       indices: train,

@@ -2,7 +2,7 @@
 import type { OpenProgress } from '../data/datasets.ts';
 import type { Wire } from '../distribute/exchange.ts';
 import type { Ranks } from '../distribute/ranks.ts';
-import type { ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
+import type { Autotune, ComputeType, Engine, EngineDescription, EngineName } from '../engines/engine.ts';
 import type { Form, OptionValues } from '../nets/network.ts';
 import type { TensorWriter } from './checkpoint/save.ts';
 import type { Recipe, RecipeOverrides } from './recipes/recipe.ts';
@@ -16,6 +16,8 @@ export interface TrainOptions {
   readonly networkOptions?: OptionValues;
   /** A known data set's name or a folder. May be left out when a run is taken up again. */
   readonly data?: string;
+  /** Run segments of the network again in the backward pass, for less memory; default false. */
+  readonly checkpointing?: boolean | undefined;
   /** Which labels, where a data set has two kinds (CIFAR-100); default 'fine'. */
   readonly labels?: 'fine' | 'coarse';
   /** The name of a recipe; default `defaultRecipe(network)`. */
@@ -29,6 +31,8 @@ export interface TrainOptions {
   readonly threads?: number;
   /** Default 'auto': bf16 where the CPU multiplies it natively, else f32. */
   readonly dtype?: ComputeType | 'auto';
+  /** How the step of a whole batch chooses among ways to compute an op; default 'off'. */
+  readonly autotune?: Autotune | undefined;
   /** Of weights, order, augmentation, dropout and the validation split; default 1. */
   readonly seed?: number;
   /** The run folder; made when absent. */
@@ -59,6 +63,8 @@ export interface TrainOptions {
   readonly ranks?: Ranks;
   /** Batch norm over the batches of all ranks; default: over each one's own part. */
   readonly syncBatchNorm?: boolean | undefined;
+  /** 2: AlexNet's two towers, one on each of two ranks; default: ranks divide the batch. */
+  readonly towers?: number | undefined;
   /** Saves and stops when it fires; of several ranks when any of theirs does. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -133,6 +139,8 @@ export interface RanksConfig {
   readonly mpi: string;
   readonly wire: Wire;
   readonly syncBatchNorm: boolean;
+  /** Each had a tower of the network, and all of every batch; absent where they divided the batch. */
+  readonly towers?: 2;
 }
 
 /** One epoch's line of metrics.jsonl. Errors in percent. */

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { augmentedSize } from '../data/augment.ts';
 import { alone, type Ranks } from '../distribute/ranks.ts';
+import { checkTowers } from '../distribute/towers/towers.ts';
 import type { Engine } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
@@ -41,6 +42,8 @@ export interface Plan {
 export async function planTraining(options: TrainOptions, emit: (event: TrainEvent) => void): Promise<Plan> {
   checkNumbers(options);
   const description = findNetwork(options.network);
+  const { ranks = alone, rehearsal, resume = false } = options;
+  checkTowers(options.towers, { network: description.name, ranks: ranks.size });
   const [defaultForm] = formOf(description, options.form);
   const asked = adjustRecipe(
     options.recipe === undefined
@@ -50,7 +53,6 @@ export async function planTraining(options: TrainOptions, emit: (event: TrainEve
   );
   const out = resolve(options.out);
   const note = (message: string): void => emit({ type: 'note', message });
-  const { ranks = alone, rehearsal, resume = false } = options;
   const folder = rehearsal || !ranks.leads ? undefined : openRunFolder(out, resume, note);
   try {
     const stored = ranks.told(() => folder?.stored);
@@ -145,6 +147,7 @@ async function planIn(
       training,
     });
   const network = build(false);
+  checkTowers(options.towers, { groups: network.options.groups });
   const settled = transfer?.settle(build, trainSet.classes);
   const watch = watchOf(options, stored);
   const keep = options.keep ?? stored?.keep;
@@ -178,6 +181,7 @@ async function planIn(
     ...(options.threads === undefined ? ranks.notes : []),
     ...notes,
     ...data.notes,
+    ...classNotes(trainSet),
     ...(settled?.notes ?? []),
     ...resumeNotes(stored, config),
     ...recipeNotes(recipe),
@@ -241,7 +245,7 @@ function checkNumbers(options: TrainOptions): void {
 function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
   if (stored === undefined) return [];
   const onRanks = (ranks: RanksConfig | undefined): string =>
-    ranks === undefined ? '' : ` on each of ${ranks.count} ranks`;
+    ranks === undefined ? '' : ` on each of ${ranks.count} ${ranks.towers ? 'towers' : 'ranks'}`;
   const describe = ({ engine, dtype, ranks }: RunConfig): string =>
     `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${engine.threads} threads${onRanks(ranks)}`;
   const [before, after] = [describe(stored), describe(now)];
@@ -254,11 +258,11 @@ function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
 /** What was said of the ranks, else what the run did before. */
 function ranksConfig(
   { size, mpi = '', wire }: Ranks,
-  { syncBatchNorm }: TrainOptions,
+  { syncBatchNorm, towers }: TrainOptions,
   stored: RunConfig | undefined,
 ): RanksConfig {
   const together = syncBatchNorm ?? stored?.ranks?.syncBatchNorm ?? false;
-  return { count: size, mpi, wire, syncBatchNorm: together };
+  return { count: size, mpi, wire, syncBatchNorm: together, ...(towers === 2 && { towers }) };
 }
 
 function checkBatch({ batch, name }: Recipe, { size }: Ranks): void {
@@ -284,6 +288,13 @@ function settleRecipe(recipe: Recipe, { train, validation }: TrainingData): Reci
   const perEpoch = train.length / batch;
   const batches = Math.max(1, lastBatch === 'keep' ? Math.ceil(perEpoch) : Math.floor(perEpoch));
   return { ...recipe, epochs: Math.ceil(steps / batches) };
+}
+
+function classNotes({ name, classes }: TrainingData['trainSet']): string[] {
+  if (classes.length > 1) return [];
+  return [
+    `Warning: ${name} has one class alone (${classes[0]}): there is nothing to tell apart. Check --data.`,
+  ];
 }
 
 function recipeNotes({ schedule, epochs, name, average }: Recipe): string[] {

@@ -5,22 +5,26 @@
 // Where averages are kept, they are the weights that people use: the test step and `tensors('weights')` have them under
 // the weights' own names, and the trained numbers go with what only training on needs, as `NAME.trained`.
 //
-// Of several ranks each has programs for its own part of a batch. Weights are the same on all of them; running
-// statistics are those of each one's own pictures, unless they are synchronised, and what counts is their mean.
+// Of several ranks each has programs for its own part of a batch, or in towers for its own part of the network.
+// `program-states.ts` has what that means for the states.
 import { alone, type Ranks } from '../distribute/ranks.ts';
+import type { Towers } from '../distribute/towers/towers.ts';
 import {
+  type CompileOptions,
   type ComputeType,
   copyState,
   type Engine,
   type Program,
   type ProgramReport,
 } from '../engines/engine.ts';
-import type { Value } from '../graph/graph.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import { endsMean } from '../graph/ops/accumulate.ts';
 import { elementCount, type NumericArray, type Shape } from '../graph/tensor.ts';
 import { dropoutSeedInput } from '../nets/layers.ts';
 import { type BuildOptions, buildNetwork, type NetworkDescription } from '../nets/network.ts';
 import type { Tensor } from '../weights/tensor-file.ts';
 import { applyInitial, type InitialScheme } from './initial.ts';
+import { programStates } from './program-states.ts';
 import {
   averageName,
   averageShareInput,
@@ -34,6 +38,7 @@ import {
   rateFactor,
   shareInput,
   type TrainingStepOptions,
+  updateWeightInput,
 } from './step.ts';
 
 export interface ProgramsOptions {
@@ -50,6 +55,13 @@ export interface ProgramsOptions {
   readonly ranks?: Ranks | undefined;
   /** Batch norm over the batches of all ranks; default over each one's own. */
   readonly synchronise?: boolean;
+  /** What the backward pass computes again, for less memory; default as the engine finds it cheap enough. */
+  readonly recompute?: CompileOptions['recompute'];
+  /** How the full batch's step chooses among ways to compute an op; default 'off'. */
+  readonly autotune?: CompileOptions['autotune'];
+  readonly onNote?: CompileOptions['onNote'];
+  /** The two ranks divide the network, and see the same batch; default: they divide the batch. */
+  readonly towers?: Towers | undefined;
 }
 
 /** What a step is fed besides pictures, labels, rate and seed, where its options ask for it. */
@@ -59,8 +71,10 @@ export interface StepExtras {
   /** Pictures are mixtures, `share` of `labels` and the rest of these; default: not mixed. */
   readonly otherLabels?: Int32Array | undefined;
   readonly share?: number | undefined;
-  /** With `accumulate` k: which of the k steps of an update this is, from 0; the last one (k - 1) updates. */
+  /** With `accumulate` k: which of the k steps of an update this is, from 0; the last one (k - 1) updates; -1: the only one. */
   readonly microStep?: number | undefined;
+  /** With `accumulate`: how much it counts in the update, where an even share is 1, the default. */
+  readonly updateWeight?: number | undefined;
   /** With `average`, after the update: average += averageShare (weights - average); default 0. */
   readonly averageShare?: number | undefined;
 }
@@ -97,10 +111,15 @@ export interface TrainingPrograms {
   start(values: ReadonlyMap<string, Float32Array>): void;
   /** Trained numbers in all: frozen ones do not count. */
   readonly parameterCount: number;
-  /** Of the full batch's step: what computes it, and the memory planned. */
-  report(): ProgramReport;
-  /** Puts the ranks' mean in place of each one's running statistics, on all ranks. */
-  settleStatistics(): void;
+  /** Of the step on a whole batch of so many pictures (default the full one): what computes it, and the memory planned. */
+  report(whole?: number): ProgramReport;
+  /** Bytes that the full batch's step would plan for activations, gradients and scratch, were nothing computed again. */
+  keptWhole(): number;
+  /**
+   * Brings together what each rank has by itself, on all ranks: before `test` and `tensors` where there are several.
+   * Counts until the next step.
+   */
+  settle(): void;
   dispose(): void;
 }
 
@@ -119,17 +138,20 @@ export function trainedName(name: string): string {
 
 export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
   const { engine, dtype, seed, description, build, step: stepOptions } = options;
-  const { ranks = alone, synchronise = false } = options;
-  const { exchange } = ranks;
+  const { ranks = alone, synchronise = false, towers, recompute, autotune = 'off', onNote } = options;
+  /** What carries the gradients; towers have nothing to sum. */
+  const exchange = towers === undefined ? ranks.exchange : undefined;
+  const partOf = towers === undefined ? ranks.part : (whole: number) => ({ first: 0, count: whole });
   const steps = stepOptions.accumulate ?? 1;
   /** By the size of the whole batch. */
   const bySize = new Map<number, Program>();
+  let wholeGraph: Graph | undefined;
   let testProgram: Program | undefined;
 
   function trainingProgram(whole: number): Program {
     const found = bySize.get(whole);
     if (found !== undefined) return found;
-    const { first, count } = ranks.part(whole);
+    const { first, count } = partOf(whole);
     // A rank without a picture takes its part in the sums all the same, with one that does not count.
     const batch = Math.max(1, count);
     const part = exchange && {
@@ -140,14 +162,36 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
     const frozen = (name: string): boolean => rateFactor(stepOptions.groups, name) === 0;
     const network = buildNetwork(description, { ...build, batch, training: true, frozen, part });
     applyInitial(network, options.initial ?? 'network');
-    const { graph } = buildTrainingStep(network, { ...stepOptions, ...(exchange && { exchange }) });
-    const program = engine.compile(graph, { dtype, seed, betweenSteps: exchange?.progress });
+    const own = towers?.divide(network) ?? network;
+    const step = {
+      ...stepOptions,
+      ...(exchange && { exchange }),
+      ...(towers && { towers: towers.exchange }),
+    };
+    const { graph } = buildTrainingStep(own, step);
+    // The step of one process, for what its states are.
+    wholeGraph ??= own === network ? graph : buildTrainingStep(network, stepOptions).graph;
+    const program = compileAlike(graph, whole === build.batch);
     bySize.set(whole, program);
     return program;
   }
 
+  /** One rank measures where the engine chooses among ways to compute an op, and all compute as it found best. */
+  function compileAlike(graph: Graph, isFull: boolean): Program {
+    const plain = { dtype, seed, recompute, betweenSteps: exchange?.progress };
+    // The small batch at the end of an epoch is not worth a measurement.
+    if (!isFull) return engine.compile(graph, plain);
+    const request = { ...plain, autotune, onNote };
+    if (ranks.size === 1 || autotune === 'off') return engine.compile(graph, request);
+    const first = ranks.leads ? engine.compile(graph, request) : undefined;
+    const choices = ranks.patiently(() => ranks.told(() => first?.report().autotune?.choices ?? {}));
+    return first ?? engine.compile(graph, { ...request, choices });
+  }
+
   let current = trainingProgram(build.batch);
-  const { states, updates } = current.graph;
+  const { states, updates } = wholeGraph as Graph;
+  const apart = ranks.size > 1 && !synchronise;
+  const numbers = programStates({ current: () => current, states, ranks, apart, towers, seed });
   const entries = [...states].flatMap(([name, value]) => entriesOf(name, value, states));
   const averaged = [...states.keys()].filter((name) => states.has(averageName(name)));
   /** Averages start as the weights do; drawn when they are first needed, since a restored run has others. */
@@ -155,7 +199,7 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
 
   function startAverages(): void {
     if (averagesStand) return;
-    for (const name of averaged) current.write(averageName(name), current.read(name));
+    for (const name of averaged) numbers.copy(name, averageName(name));
     averagesStand = true;
   }
 
@@ -170,8 +214,9 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
       startAverages();
       const whole = extras.whole ?? labels.length;
       const program = switchTo(trainingProgram(whole));
-      const { share = 1, averageShare = 0 } = extras;
+      const { share = 1, updateWeight = 1, averageShare = 0 } = extras;
       const microStep = microStepOf(steps, extras.microStep);
+      const moves = endsMean(steps, microStep);
       const idle = labels.length === 0;
       const pictures = { images, [labelsInput]: labels };
       const feeds: Record<string, NumericArray> = {
@@ -184,13 +229,15 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
       offer(dropoutSeedInput, Int32Array.of(dropoutSeed));
       offer(otherLabelsInput, idle ? uncounted : (extras.otherLabels ?? labels));
       offer(shareInput, Float32Array.of(share));
-      offer(rankShareInput, Float32Array.of(ranks.part(whole).count / whole));
+      offer(rankShareInput, Float32Array.of(partOf(whole).count / whole));
       offer(microStepInput, Int32Array.of(microStep));
+      offer(updateWeightInput, Float32Array.of(updateWeight));
       // Between updates the weights stand still, and so do their averages.
-      offer(averageShareInput, Float32Array.of(microStep === steps - 1 ? averageShare : 0));
+      offer(averageShareInput, Float32Array.of(moves ? averageShare : 0));
+      numbers.beforeRun();
       const { loss, top1, top5, gradientNorm } = program.run(feeds);
       const result = { loss: scalar(loss), top1: scalar(top1), top5: scalar(top5) };
-      if (gradientNorm === undefined || microStep < steps - 1) return result;
+      if (gradientNorm === undefined || !moves) return result;
       return { ...result, gradientNorm: scalar(gradientNorm) };
     },
     test() {
@@ -199,22 +246,23 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
         buildTestStep(buildNetwork(description, { ...build, batch: ranks.part(build.batch).count })).graph,
         { dtype },
       );
-      copyState(current, testProgram);
-      for (const name of averaged) testProgram.write(name, current.read(averageName(name)));
+      for (const name of testProgram.graph.states.keys()) {
+        testProgram.write(name, numbers.read(averaged.includes(name) ? averageName(name) : name));
+      }
       return testProgram;
     },
     tensors(kind) {
       startAverages();
       const asked = entries.filter((entry) => entry.kind === kind);
-      return new Map(asked.map(({ name, inside, shape }) => [name, { shape, data: current.read(inside) }]));
+      return new Map(asked.map(({ name, inside, shape }) => [name, { shape, data: numbers.read(inside) }]));
     },
     states: entries.map(({ name, shape }) => ({ name, shape })),
     restore(values) {
-      for (const { name, inside } of entries) current.write(inside, values.get(name) as Float32Array);
+      for (const { name, inside } of entries) numbers.write(inside, values.get(name) as Float32Array);
       averagesStand = true;
     },
     start(values) {
-      for (const [name, numbers] of values) current.write(name, numbers);
+      for (const [name, given] of values) numbers.write(name, given);
       averagesStand = averaged.length === 0;
     },
     parameterCount: [...states]
@@ -222,23 +270,11 @@ export function compilePrograms(options: ProgramsOptions): TrainingPrograms {
         ([name, { source }]) => source.kind === 'state' && source.role === 'parameter' && updates.has(name),
       )
       .reduce((sum, [, { shape }]) => sum + elementCount(shape), 0),
-    report: () => trainingProgram(build.batch).report(),
-    settleStatistics() {
-      if (ranks.size === 1 || synchronise) return;
+    report: (whole = build.batch) => trainingProgram(whole).report(),
+    keptWhole: () => engine.plan(trainingProgram(build.batch).graph, { dtype, recompute: 'none' }).arenaBytes,
+    settle() {
       startAverages();
-      const statistics = [...states].filter(([, { source }]) => {
-        return source.kind === 'state' && source.role === 'buffer';
-      });
-      for (const [name] of statistics) {
-        for (const one of states.has(averageName(name)) ? [name, averageName(name)] : [name]) {
-          const numbers = current.read(one);
-          ranks.add(numbers);
-          current.write(
-            one,
-            numbers.map((sum) => sum / ranks.size),
-          );
-        }
-      }
+      numbers.settle();
     },
     dispose() {
       for (const program of bySize.values()) program.dispose();

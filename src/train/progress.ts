@@ -105,10 +105,12 @@ function startLines(event: Event<'start'>): string[] {
   ];
   const done = event.fromStep > 0 ? `, from step ${number(event.fromStep)} on` : '';
   const length = event.steps % event.stepsPerEpoch === 0 ? '' : `, ${number(event.steps)} in all`;
+  const { accumulate = 1 } = event.recipe;
+  const gathered = accumulate === 1 ? '' : `, an update every ${accumulate} steps`;
   return [
     `${network} (${form}, ${number(event.parameters)} parameters) on ${dataset}: ` +
-      `${number(pictures.train)} pictures${held}, ${number(pictures.test)} for the test`,
-    `${plural(epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}${length}, batch ${batch}${done}; ` +
+      `${plural(pictures.train, 'picture')}${held}, ${number(pictures.test)} for the test`,
+    `${plural(epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}${length}, batch ${batch}${gathered}${done}; ` +
       place.filter(Boolean).join(', '),
     ...recipeLines(event.recipe, event.large),
   ];

@@ -8,22 +8,26 @@ import { type Agreement, agree } from '../distribute/agreement.ts';
 import type { Ranks } from '../distribute/ranks.ts';
 import type { TrainingPrograms } from './programs.ts';
 import type { RunConfig } from './run-folder.ts';
+import { isGathered } from './step.ts';
 
 /** Throws a UserError, on every rank the same, where the ranks were started with different code, options or data. */
 export function agreeOnConfig(ranks: Ranks, config: RunConfig): void {
-  if (ranks.size > 1) agree(ranks, { 'the code': codeChecksum(), ...configParts(config) });
+  if (ranks.size > 1) agree(ranks, { 'the code': codeChecksum(), ...configParts(config) }, 'train');
 }
 
 /** Throws a UserError, on every rank the same, where the ranks would start from different weights. */
 export function agreeOnWeights(ranks: Ranks, programs: TrainingPrograms): void {
   if (ranks.size === 1) return;
+  programs.settle();
   let sum = 0;
   for (const kind of ['weights', 'optimizer'] as const) {
-    for (const { data } of programs.tensors(kind).values()) {
+    for (const [name, { data }] of programs.tensors(kind)) {
+      // What is gathered between two updates is each rank's own.
+      if (isGathered(name)) continue;
       sum = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
     }
   }
-  agree(ranks, { 'weights with the checksum': hex(sum) });
+  agree(ranks, { 'weights with the checksum': hex(sum) }, 'train');
 }
 
 /** The parts of a config that a training depends on, by the names that an error gives them. */
@@ -47,6 +51,7 @@ function configParts(config: RunConfig): Agreement {
     '--checkpoint-every': config.checkpointEvery,
     '--wire': ranks?.wire,
     '--sync-bn': ranks?.syncBatchNorm,
+    '--towers': ranks?.towers,
     ...Object.fromEntries(Object.entries(recipe).map(([name, value]) => [`recipe's ${name}`, value])),
   };
   return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, shown(value)]));

@@ -1,7 +1,9 @@
 // What a training works with once its plan stands: compiled programs, loaders and, for a run taken up again, the
 // state it was left in.
 import { augmentedSize } from '../data/augment.ts';
+import { wholeShare } from '../data/part.ts';
 import { alone, type Ranks } from '../distribute/ranks.ts';
+import { towersOf } from '../distribute/towers/towers.ts';
 import type { Engine } from '../engines/engine.ts';
 import { encodeModelInfo, plainAugmentation } from '../evaluate/preprocessing.ts';
 import { elementCount } from '../graph/tensor.ts';
@@ -61,24 +63,32 @@ async function setUp(options: TrainOptions, plan: Plan, emit: (event: TrainEvent
   const { config, out, data, engine, resumed, ranks } = plan;
   const paths = runPaths(out);
   agreeOnConfig(ranks, config);
-  const programs = compileFor(plan);
+  const skipped = new Set(data.skipped);
+  // First, so that their threads come up while the programs are compiled.
+  const loaders = openLoaders({
+    config,
+    data,
+    workers: options.workers ?? workersFor(plan),
+    part: { rank: ranks.rank, size: ranks.size },
+    // Towers see the same pictures.
+    ...(config.ranks?.towers && { trainingPart: wholeShare }),
+    onBadImage: options.onBadImage,
+    onBad: (name, reason) => {
+      if (!skipped.has(name)) emit({ type: 'note', message: `Skipped ${name}: ${reason}.` });
+      skipped.add(name);
+    },
+  });
+  let programs: TrainingPrograms | undefined;
+  const close = async (): Promise<void> => {
+    programs?.dispose();
+    await Promise.all(Object.values(loaders).map((loader) => loader?.close()));
+  };
   try {
+    programs = compileFor(plan, options, (message) => emit({ type: 'note', message }));
     const position = resumed ? restore(programs, plan, emit) : start;
     if (position === start && plan.transfer !== undefined) programs.start(plan.transfer.start());
     agreeOnWeights(ranks, programs);
     if (!options.rehearsal && ranks.leads) writeJson(paths.config, config);
-    const skipped = new Set<string>();
-    const loaders = openLoaders({
-      config,
-      data,
-      workers: options.workers ?? workersFor(plan),
-      part: { rank: ranks.rank, size: ranks.size },
-      onBadImage: options.onBadImage,
-      onBad: (name, reason) => {
-        if (!skipped.has(name)) emit({ type: 'note', message: `Skipped ${name}: ${reason}.` });
-        skipped.add(name);
-      },
-    });
     return {
       options,
       config,
@@ -96,13 +106,12 @@ async function setUp(options: TrainOptions, plan: Plan, emit: (event: TrainEvent
       metadata: encodeModelInfo({ ...config, dataset: config.data.name }),
       emit,
       close: async () => {
-        programs.dispose();
-        await Promise.all(Object.values(loaders).map((loader) => loader?.close()));
+        await close();
         plan.lock?.release();
       },
     };
   } catch (error) {
-    programs.dispose();
+    await close();
     throw error;
   }
 }
@@ -120,7 +129,11 @@ function workersFor({ ranks, data }: Plan): number | undefined {
   return data.transforms === undefined || ranks.cores === undefined ? undefined : Math.min(8, ranks.cores);
 }
 
-function compileFor({ config, description, engine, transfer, ranks }: Plan): TrainingPrograms {
+function compileFor(
+  { config, description, engine, transfer, ranks }: Plan,
+  { checkpointing = false, autotune }: TrainOptions,
+  onNote: (message: string) => void,
+): TrainingPrograms {
   const { recipe, dtype, seed } = config;
   return compilePrograms({
     engine,
@@ -128,9 +141,13 @@ function compileFor({ config, description, engine, transfer, ranks }: Plan): Tra
     seed,
     description,
     build: buildOptions(config),
+    ...(checkpointing && { recompute: 'segments' as const }),
+    autotune,
+    onNote,
     initial: recipe.initial,
     ranks,
     synchronise: config.ranks?.syncBatchNorm ?? false,
+    towers: config.ranks?.towers && towersOf(ranks),
     step: {
       optimizer: recipe.optimizer,
       labelSmoothing: recipe.labelSmoothing,

@@ -101,6 +101,7 @@ describe.each(engines)('on $name', (engine) => {
           images: feeds.images?.slice(microStep * 324, (microStep + 1) * 324) as Float32Array,
           labels: feeds.labels?.slice(microStep * 3, (microStep + 1) * 3) as Int32Array,
           microStep: Int32Array.of(microStep),
+          updateWeight: Float32Array.of(1),
         });
         sum += part.loss?.[0] as number;
       }
@@ -111,8 +112,46 @@ describe.each(engines)('on $name', (engine) => {
     }
   });
 
+  it('a rest of 3 and 1 pictures, and one of 3 alone, make the updates of 4 and of 3', () => {
+    const feeds = pictures(4);
+    const part = (from: number, to: number) => ({
+      ...feeds,
+      images: feeds.images?.slice(from * 108, to * 108) as Float32Array,
+      labels: feeds.labels?.slice(from, to) as Int32Array,
+    });
+    const [whole, three, one] = [compile(engine, 4, {}), compile(engine, 3, {}), [3, 1]] as const;
+    const [gathering, single] = one.map((batch) => compile(engine, batch, { accumulate: 4 })) as [
+      Program,
+      Program,
+    ];
+    const step = (program: Program, pictures: object, microStep: number, weight: number) =>
+      program.run({
+        ...(pictures as typeof feeds),
+        microStep: Int32Array.of(microStep),
+        updateWeight: Float32Array.of(weight),
+      });
+    whole.run(feeds);
+    step(gathering, part(0, 3), 0, (4 * 3) / 4);
+    for (const [name, values] of everything(gathering)) single.write(name, values);
+    step(single, part(3, 4), 3, (4 * 1) / 4);
+    for (const name of whole.graph.states.keys())
+      expectClose(single.read(name), whole.read(name), 1e-5, name);
+    // What was gathered before counts for nothing.
+    for (const [name, values] of everything(single)) gathering.write(name, values);
+    for (const [name, values] of everything(whole)) three.write(name, values);
+    three.run(part(0, 3));
+    step(gathering, part(0, 3), -1, 4);
+    for (const name of three.graph.states.keys()) {
+      expectClose(gathering.read(name), three.read(name), 1e-5, name);
+    }
+  });
+
   it('goes on in the middle of an update from the states alone', () => {
-    const feeds = { ...pictures(3), averageShare: Float32Array.of(0) };
+    const feeds = {
+      ...pictures(3),
+      averageShare: Float32Array.of(0),
+      updateWeight: Float32Array.of(1),
+    };
     const step = (program: Program, microStep: number) =>
       program.run({ ...feeds, microStep: Int32Array.of(microStep) });
     const options = { accumulate: 3, average: true, optimizer: { ...optimizer, clipNorm: 0.1 } };
@@ -242,7 +281,8 @@ describe('buildTrainingStep', () => {
     const network = buildNetwork(description(false), { batch: 3, training: true });
     const { graph } = buildTrainingStep(network, { optimizer, accumulate: 2 });
     const program = createReferenceEngine().compile(graph);
-    expect(() => program.run({ ...pictures(3), microStep: Int32Array.of(2) })).toThrow('from 0 to 1');
+    const feeds = { ...pictures(3), updateWeight: Float32Array.of(1) };
+    expect(() => program.run({ ...feeds, microStep: Int32Array.of(2) })).toThrow('from 0 to 1');
   });
 });
 

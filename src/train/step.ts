@@ -1,7 +1,7 @@
 // A network's training step as a graph: what PyTorch spreads over forward, loss, backward, clipping, optimizer.step()
 // and averaging is one graph with updates, so that an engine plans it as a whole.
 
-import { sumOverRanks } from '../distribute/buckets.ts';
+import { byMaking, sumOverRanks } from '../distribute/buckets.ts';
 import { didYouMean, UserError } from '../errors.ts';
 import { labelsInput } from '../evaluate/test-step.ts';
 import { gradients } from '../graph/autodiff.ts';
@@ -16,6 +16,7 @@ import {
   crossEntropy,
   type Exchange,
   multiply,
+  type OncePerUpdate,
   sgd,
 } from '../graph/ops/index.ts';
 import type { Network } from '../nets/network.ts';
@@ -28,8 +29,10 @@ export const learningRateInput = 'learningRate';
 /** With `mix`: the classes (N) that pictures are mixed with, and the share (scalar) that the main labels keep. */
 export const otherLabelsInput = 'otherLabels';
 export const shareInput = 'share';
-/** With `accumulate`: which step of an update this is (an index scalar). */
+/** With `accumulate`: which step of an update this is (an index scalar; -1: the only one). */
 export const microStepInput = 'microStep';
+/** With `accumulate`: how much its pictures count in the update (a scalar; 1: an even share of `accumulate` steps). */
+export const updateWeightInput = 'updateWeight';
 /** With `average`: how far the averages go towards the weights (scalar). */
 export const averageShareInput = 'averageShare';
 /** With `exchange`: the share of the whole batch's counted pictures that this rank has (scalar). */
@@ -53,8 +56,8 @@ export interface TrainingStepOptions {
   /** Whether pictures may be mixtures of two, fed as `otherLabels` and `share`; default false. */
   readonly mix?: boolean;
   /**
-   * Steps whose gradients are averaged into one update, each counting the same however many pictures it has; default 1.
-   * Above 1, `microStep` is fed.
+   * Steps whose gradients are averaged into one update, each in the weight that it is fed; default 1. Above 1,
+   * `microStep` and `updateWeight` are fed.
    */
   readonly accumulate?: number;
   /** Whether averaged weights are kept beside the trained ones, moved by the feed `averageShare`; default false. */
@@ -63,6 +66,8 @@ export interface TrainingStepOptions {
   readonly groups?: readonly ParameterGroup[];
   /** Sums the gradients over the ranks that train together, each of which feeds its `rankShare`; default one rank. */
   readonly exchange?: Exchange;
+  /** Of a network that is divided over two ranks: sums what is of all gradients, the norm that they are clipped by. */
+  readonly towers?: Pick<Exchange, 'sum'>;
 }
 
 /** The name of the velocity that momentum keeps for a weight. */
@@ -73,6 +78,11 @@ export function momentumName(parameter: string): string {
 /** The name of what is gathered of a weight's gradient between two updates. */
 export function gatheredName(parameter: string): string {
   return `${parameter}.gradient`;
+}
+
+/** Whether this is such a name. */
+export function isGathered(name: string): boolean {
+  return name.endsWith(gatheredName(''));
 }
 
 /** The name of the average of a weight or a running statistic. */
@@ -113,20 +123,20 @@ export function buildTrainingStep(network: Network, options: TrainingStepOptions
   markOutput('loss', loss);
   markOutput('top1', top1);
   markOutput('top5', top5);
-  const found = trainedGradients(
-    withSideHeads(network, loss, (logits) => lossOf(logits).loss),
-    trained.map(({ weight }) => weight),
+  const slopes = trainedGradients(
+    weighted(
+      withSideHeads(network, loss, (logits) => lossOf(logits).loss),
+      steps,
+    ),
+    trained,
+    microStep && { microStep, steps },
     options.exchange,
   );
-  const slopes = trained.map(({ name, weight }, i) => {
-    const gradient = found[i] as Value;
-    if (microStep === undefined) return gradient;
-    const gathered = state(graph, gatheredName(name), weight.shape, 'optimizer', nothing);
-    const mean = accumulate(gathered, gradient, microStep, steps);
-    update(gathered, mean);
-    return mean;
+  const scale = clippedScale(slopes, options.optimizer.clipNorm, {
+    steps,
+    microStep,
+    exchange: options.towers,
   });
-  const scale = clippedScale(slopes, options.optimizer.clipNorm, { steps, microStep });
   const rates = ratesOf(learningRate);
   for (const [i, { name, weight, factor }] of trained.entries()) {
     const { momentum, nesterov, weightDecay, decayBiasAndNorm, clipFilterRms = 0 } = options.optimizer;
@@ -143,11 +153,42 @@ export function buildTrainingStep(network: Network, options: TrainingStepOptions
   return network;
 }
 
-/** Gradients of the loss over the batch, which is the sum of the ranks' losses in their shares. */
-function trainedGradients(loss: Value, weights: readonly Value[], exchange: Exchange | undefined): Value[] {
-  if (exchange === undefined) return gradients(loss, weights);
-  const share = input(loss.graph, rankShareInput, [], 'full');
-  return sumOverRanks(gradients(multiply(loss, share), weights), exchange);
+/**
+ * Gradients of the loss over the batch, which is the sum of the ranks' losses in their shares. Over several steps each
+ * rank gathers its own; they are summed on the last one.
+ */
+function trainedGradients(
+  loss: Value,
+  trained: readonly Trained[],
+  gathering: OncePerUpdate | undefined,
+  exchange: Exchange | undefined,
+): Value[] {
+  const weights = trained.map(({ weight }) => weight);
+  const share = exchange && input(loss.graph, rankShareInput, [], 'full');
+  const own = gradients(share === undefined ? loss : multiply(loss, share), weights);
+  const gathered = gathering === undefined ? own : gather(trained, own, gathering);
+  return exchange === undefined ? gathered : sumOverRanks(gathered, exchange, gathering);
+}
+
+/** The means of gradients over the steps of an update, in the same order, kept in states between these. */
+function gather(
+  trained: readonly Trained[],
+  own: readonly Value[],
+  { steps, microStep }: OncePerUpdate,
+): Value[] {
+  const { graph } = microStep;
+  const places = trained.map((_, place) => place);
+  const states = trained.map(({ name, weight }) =>
+    state(graph, gatheredName(name), weight.shape, 'optimizer', nothing),
+  );
+  const means = new Map<number, Value>();
+  // As the backward pass makes them: those that are first may set out first.
+  for (const place of places.toSorted((a, b) => byMaking(own[a] as Value, own[b] as Value))) {
+    const mean = accumulate(states[place] as Value, own[place] as Value, microStep, steps);
+    update(states[place] as Value, mean);
+    means.set(place, mean);
+  }
+  return places.map((place) => means.get(place) as Value);
 }
 
 const nothing = { kind: 'constant', value: 0 } as const;
@@ -220,11 +261,16 @@ function withSideHeads(network: Network, loss: Value, lossOf: (logits: Value) =>
   }, loss);
 }
 
+/** The loss by how much it counts in an update of several steps. */
+function weighted(loss: Value, steps: number): Value {
+  return steps === 1 ? loss : multiply(loss, input(loss.graph, updateWeightInput, [], 'full'));
+}
+
 /** What clipping leaves of the gradients; undefined where they are not clipped. */
 function clippedScale(
   slopes: readonly Value[],
   limit: number | undefined,
-  when: { steps: number; microStep: Value | undefined },
+  when: { steps: number; microStep: Value | undefined; exchange: Pick<Exchange, 'sum'> | undefined },
 ): Value | undefined {
   if (limit === undefined || limit === 0) return undefined;
   const { norm, scale } = clipNorm(slopes, limit, when);

@@ -5,6 +5,7 @@ import type { Batch } from '../data/loader.ts';
 import { type Counts, evaluateProgram } from '../evaluate/evaluate-program.ts';
 import { appendMetrics, flushMetrics, truncateMetrics } from '../run/metrics.ts';
 import { type EventFile, noEvents, openEventFile } from '../run/tensorboard.ts';
+import { placeInUpdate, updatesOf } from './accumulation.ts';
 import { averageShare } from './averaging.ts';
 import { saveCheckpoint, type TrainingPosition } from './checkpoint/save.ts';
 import { divergence } from './divergence.ts';
@@ -125,9 +126,11 @@ function learnOfStop(run: Run, told: boolean): void {
 function announce({ setup, position }: Run): void {
   const { config, recipe, programs, trainLoader, out, data } = setup;
   if (config.ranks !== undefined) {
-    const { count, mpi, wire, syncBatchNorm } = config.ranks;
+    const { count, mpi, wire, syncBatchNorm, towers } = config.ranks;
     const norm = syncBatchNorm ? ', batch norm over the whole batch' : '';
-    const message = `${count} ranks (${mpi}) share each batch of ${recipe.batch}; gradients travel as ${wire}${norm}.`;
+    const message = towers
+      ? `Two towers, one on each of ${count} ranks (${mpi}); what they hand to each other travels as ${wire}.`
+      : `${count} ranks (${mpi}) share each batch of ${recipe.batch}; gradients travel as ${wire}${norm}.`;
     setup.emit({ type: 'note', message });
   }
   setup.emit({
@@ -174,6 +177,7 @@ async function runEpoch(run: Run): Promise<EpochRecord | undefined> {
   const plateau = schedule.kind === 'plateau' ? afterEpoch(schedule, run.position.plateau, value) : undefined;
   run.position = { ...run.position, epoch, stepInEpoch: 0, sums: noSums, best, ...(plateau && { plateau }) };
   // Before the checkpoint: what is cut off between the two is made again, the same to the bit.
+  setup.programs.settle();
   if (!run.guard.suspicious && setup.ranks.leads) keepWatched(setup, epoch);
   save(run, record.best);
   setup.emit({ type: 'epochEnd', epochs: recipe.epochs, etaSeconds: watch.etaSeconds(), ...record });
@@ -242,9 +246,12 @@ function rateOf({ setup, position }: Pick<Run, 'setup' | 'position'>, step: numb
 
 /** A step's result over the whole batch: one small message that also tells whether a rank was asked to stop. */
 function ofAllRanks(run: Run, { count, whole }: Batch, own: StepResult): Omit<StepResult, 'gradientNorm'> {
-  const { ranks } = run.setup;
+  const { ranks, config } = run.setup;
   if (ranks.size === 1) return own;
-  const sums = ranks.sum(own.loss * count, own.top1, own.top5, Number(wanted(run.setup)));
+  // Both towers count the whole batch.
+  const share = config.ranks?.towers ? 1 / ranks.size : 1;
+  const counts = [own.loss * count, own.top1, own.top5].map((each) => share * each);
+  const sums = ranks.sum(...counts, Number(wanted(run.setup)));
   const [loss, top1, top5, asked] = sums as [number, number, number, number];
   run.stopping ||= asked > 0;
   return { loss: loss / whole, top1, top5 };
@@ -264,15 +271,19 @@ function mixtureOf({ labels, otherLabels, share }: Batch) {
 }
 
 /** What the step that comes is fed besides pictures, labels, rate and seed. */
-function extrasOf({ setup, position }: Run): StepExtras {
+function extrasOf(run: Run): StepExtras {
+  const { setup, position } = run;
   const { recipe, trainLoader } = setup;
-  const { accumulate = 1, average } = recipe;
-  const microStep = position.step % accumulate;
-  const extras = { microStep };
-  if (average === undefined || microStep < accumulate - 1) return extras;
-  const fromEpoch = average.kind === 'polyak' ? average.fromEpoch : 0;
-  const before = Math.floor((fromEpoch * trainLoader.batchesPerEpoch) / accumulate);
-  return { ...extras, averageShare: averageShare(average, (position.step + 1) / accumulate, before) };
+  const { accumulate = 1, average, batch } = recipe;
+  const { batchesPerEpoch, picturesPerEpoch: pictures } = trainLoader;
+  const epoch = { accumulate, batch, steps: epochSteps(run), pictures };
+  const { microStep, weight: updateWeight, updates } = placeInUpdate(position.stepInEpoch, epoch);
+  const extras = { microStep, updateWeight };
+  if (average === undefined || !updates) return extras;
+  const ofEpochs = (epochs: number): number => Math.floor(epochs * updatesOf(batchesPerEpoch, accumulate));
+  const update = ofEpochs(position.epoch) + updatesOf(position.stepInEpoch + 1, accumulate);
+  const before = average.kind === 'polyak' ? ofEpochs(average.fromEpoch) : 0;
+  return { ...extras, averageShare: averageShare(average, update, before) };
 }
 
 interface StepRecord {
@@ -314,7 +325,7 @@ async function validate(run: Run): Promise<Counts | undefined | 'stopped'> {
     learnOfStop(run, wanted(setup));
     return run.stopping ? 'stopped' : undefined;
   }
-  programs.settleStatistics();
+  programs.settle();
   const counts = await evaluateProgram(programs.test(), validationLoader, {
     classes: config.classes.length,
     signal: options.signal,
@@ -333,7 +344,7 @@ function save(run: Run, best: boolean): void {
     emit({ type: 'note', message: 'No checkpoint is written while the loss is far above that of guessing.' });
     return;
   }
-  programs.settleStatistics();
+  programs.settle();
   run.savedStep = run.position.step;
   if (!setup.ranks.leads) return;
   const position = { ...run.position, seconds: watch.seconds() };

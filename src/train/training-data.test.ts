@@ -1,6 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { FormDescription } from '../nets/network.ts';
+import { adjustRecipe } from './recipes/adjust.ts';
 import { fast } from './recipes/fast.ts';
-import { inputOf, trainingAugmentation } from './training-data.ts';
+import { temporaryFolder } from './testing.ts';
+import { inputOf, openTrainingData, trainingAugmentation } from './training-data.ts';
 
 const preprocessing = {
   channels: 1,
@@ -55,5 +61,41 @@ describe('inputOf', () => {
     });
     const divided = inputOf({ ...plan, divideByDeviation: true }, { mean: [0.5], std: [0.2] });
     expect(divided).toEqual({ normalise: { mean: [127.5], std: [51] }, range: 255 });
+  });
+});
+
+describe('pictures that are decoded into memory', () => {
+  const folder = temporaryFolder();
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('do without bad ones where that is asked for, and say which', async () => {
+    const picture = await sharp({ create: { width: 9, height: 8, channels: 3, background: '#345' } })
+      .png()
+      .toBuffer();
+    for (const [name, count] of [
+      ['train/a', 60],
+      ['train/b', 60],
+      ['val/a', 2],
+      ['val/b', 2],
+    ] as const) {
+      mkdirSync(join(folder, name), { recursive: true });
+      for (let i = 0; i < count; i++) writeFileSync(join(folder, name, `${i}.png`), picture);
+    }
+    const bad = join(folder, 'train/a/7.png');
+    writeFileSync(bad, picture.subarray(0, 40));
+    const request = {
+      data: folder,
+      form: { channels: 3, height: 8, width: 8, classes: 2 } as FormDescription,
+      recipe: adjustRecipe(fast, { batch: 4 }),
+      seed: 1,
+      validation: 0,
+      smoke: false,
+      open: {},
+    };
+    await expect(openTrainingData(request)).rejects.toThrow(/7\.png cannot be used: .*--on-bad-image skip/);
+    const data = await openTrainingData({ ...request, onBadImage: 'skip' });
+    expect(data.train).toHaveLength(119);
+    expect(data.skipped).toEqual([bad]);
+    expect(data.notes[0]).toMatch(`Skipped ${bad}: it is cut off or damaged`);
   });
 });

@@ -35,6 +35,8 @@ export interface TrainingData {
   readonly transforms?: { readonly train: PictureTransform; readonly plain: PictureTransform };
   /** Of a sample of the training pictures, where they stay on disk. */
   readonly statistics?: PictureStatistics;
+  /** Pictures in memory that were left out, by name. */
+  readonly skipped?: readonly string[];
   /** What is worth a line. */
   readonly notes: readonly string[];
 }
@@ -64,10 +66,17 @@ export async function openTrainingData(options: TrainingDataOptions): Promise<Tr
 async function openMemoryData(options: TrainingDataOptions): Promise<TrainingData> {
   const { form, recipe, preprocessing: wanted } = options;
   const { height: fitted, width: wide } = wanted ?? form;
+  const skipped: string[] = [];
+  const reasons: string[] = [];
   const open: OpenOptions = {
     size: { height: fitted, width: wide },
     resize: wanted?.resize,
     interpolation: wanted?.interpolation,
+    onBadImage: options.onBadImage ?? 'fail',
+    onBad: (name, reason) => {
+      skipped.push(name);
+      reasons.push(`Skipped ${name}: ${reason}.`);
+    },
     ...options.open,
   };
   const trainSet = await openDataset(options.data, 'train', open);
@@ -82,8 +91,9 @@ async function openMemoryData(options: TrainingDataOptions): Promise<TrainingDat
     pad: paddingFor(form, { name, channels, height, width }),
     ...inputOf(recipe.augmentation.input, normalisationOf(name, trainSet)),
   };
-  const notes = smallNotes(recipe, trainSet);
-  return { trainSet, testSet, ...divided, preprocessing, fingerprint: fingerprintOf(trainSet), notes };
+  const notes = [...reasons, ...smallNotes(recipe, trainSet)];
+  const fingerprint = fingerprintOf(trainSet);
+  return { trainSet, testSet, ...divided, preprocessing, fingerprint, skipped, notes };
 }
 
 /** What of a recipe small pictures do without. */
@@ -122,8 +132,11 @@ export function divide(
   const labels = new Int32Array(pool.length);
   for (let i = 0; i < pool.length; i++) labels[i] = trainSet.labels[pool[i] as number] as number;
   const divided = holdOut(labels, amount, seed);
-  const place = (positions: Uint32Array): Uint32Array =>
-    positions.map((position) => pool[position] as number);
+  const place = (positions: Uint32Array): Uint32Array => {
+    const placed = new Uint32Array(positions.length);
+    for (let i = 0; i < placed.length; i++) placed[i] = pool[positions[i] as number] as number;
+    return placed;
+  };
   const train = place(divided.train);
   const validation = place(divided.validation);
   const test = picturesOf(testSet, 'test');

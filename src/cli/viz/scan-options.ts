@@ -1,5 +1,6 @@
 // What the verbs share that go through a data set: which pictures, where scans are kept, and how Ctrl-C ends them.
 import type { Command } from 'commander';
+import type { Ranks } from '../../distribute/ranks.ts';
 import type { ModelRequest } from '../../evaluate/model.ts';
 import type { OpenedScan } from '../../explain/scan-open.ts';
 import type { Form } from '../../nets/network.ts';
@@ -87,8 +88,9 @@ export async function scanFolderOf({ cache }: Pick<ScanOptions, 'cache'>): Promi
 /** Runs a verb to its result, or to the Ctrl-C that ends it with what was scanned so far kept. */
 export function runScanVerb<T extends object>(
   { json, cache }: ScanOptions,
-  run: (watch: Watch) => Promise<T>,
+  run: (watch: Watch) => Promise<T | undefined>,
   describe: (result: T) => string,
+  ranks?: Ranks,
 ): Promise<void> {
-  return runStoppable({ json, kept: cache !== false }, run, describe);
+  return runStoppable({ json, kept: cache !== false, ranks }, run, describe);
 }

@@ -1,17 +1,19 @@
 // `laurel viz top NET`: the pictures that excite feature maps most, projected down to the pixels: figure 2 of the
 // ZFNet paper.
 import { type Command, Option } from 'commander';
+import type { Ranks } from '../../distribute/ranks.ts';
 import type { Rule } from '../../explain/project.ts';
 import type { WindowKind } from '../../explain/top-figure.ts';
 import { oneOf, sharedOption, wholeNumber } from '../options.ts';
 import { intoFolder } from '../out-folder.ts';
 import { bold, columns, count, pairs } from '../output.ts';
+import { addShareFlags, asRanks, type RankFlags } from '../rank-options.ts';
 import type { Watch } from '../stoppable.ts';
 import { addJson, addVerb } from '../verb.ts';
 import { nameList, unitsOption } from './lists.ts';
 import { addScanOptions, openScanFor, runScanVerb, type ScanOptions, scanFolderOf } from './scan-options.ts';
 
-interface Options extends ScanOptions {
+interface Options extends ScanOptions, RankFlags {
   layer: string[];
   maps?: number;
   units?: number[];
@@ -54,12 +56,18 @@ export function addTop(viz: Command): void {
     )
     .addOption(new Option('--columns <n>', 'maps beside each other; default: 2').argParser(wholeNumber(1)));
   addScanOptions(command).addOption(sharedOption('seed'));
+  addShareFlags(command);
   addJson(command).action((name: string, options: Options) =>
-    runScanVerb(options, (watch) => intoFolder(options.out, () => top(name, options, watch)), describe),
+    asRanks(options, (ranks) => {
+      const run = (watch: Watch) => top(name, options, watch, ranks);
+      const led = (watch: Watch) => intoFolder(options.out, () => run(watch));
+      return runScanVerb(options, ranks.leads ? led : run, describe, ranks);
+    }),
   );
 }
 
-async function top(name: string, options: Options, watch: Watch) {
+/** The result, on rank 0. */
+async function top(name: string, options: Options, watch: Watch, ranks: Ranks) {
   const [{ scanLayers }, { writeTopSheet }, { chooseUnits, checkUnits }, { findLayer }] = await Promise.all([
     import('../../explain/scan.ts'),
     import('../../explain/top-sheet.ts'),
@@ -68,7 +76,9 @@ async function top(name: string, options: Options, watch: Watch) {
   ]);
   const { out, layer: layers, rule, split, seed = 1 } = options;
   const { status, signal } = watch;
-  const opened = await openScanFor(name, options, watch);
+  const threads = options.threads ?? ranks.cores;
+  // What one downloads is there for the others.
+  const opened = await ranks.leaderFirst(() => openScanFor(name, { ...options, threads }, watch));
   const { subject, data, engine, dtype, labels } = opened;
   // What is asked for must be there before an hour of scanning.
   const network = subject.build(1);
@@ -86,13 +96,14 @@ async function top(name: string, options: Options, watch: Watch) {
     dtype,
     batch: options.batch,
     folder: await scanFolderOf(options),
+    ranks,
     signal,
     onNote: status.note,
     onProgress: (done, total) => status.show(`scanning: ${count(done)} of ${count(total)} pictures`),
   });
   const scanSeconds = (performance.now() - start) / 1000;
   const sheets = [];
-  for (const scan of scans) {
+  for (const scan of ranks.leads ? scans : []) {
     const units = options.units ?? chooseUnits(scan.units, options.maps ?? defaultMaps, seed);
     const chosen =
       options.units === undefined ? `${units.length} of ${scan.units} maps, seed ${seed}` : 'chosen maps';
@@ -119,6 +130,9 @@ async function top(name: string, options: Options, watch: Watch) {
       }),
     );
   }
+  // The others wait for what rank 0 draws by itself.
+  ranks.patiently(() => ranks.told(() => true));
+  if (!ranks.leads) return undefined;
   return {
     net: name,
     form: network.form,
@@ -134,7 +148,7 @@ async function top(name: string, options: Options, watch: Watch) {
   };
 }
 
-function describe(result: Awaited<ReturnType<typeof top>>): string {
+function describe(result: NonNullable<Awaited<ReturnType<typeof top>>>): string {
   const parts = result.layers.map(({ layer, maps, figure, units }) => {
     const rows = maps.map(({ unit, top: entries, active }) => [
       `map ${unit}`,

@@ -8,6 +8,11 @@ import { badPictureError } from './render/bad-picture.ts';
 const share = 0.01;
 const grace = 1000;
 
+/** Whether `bad` pictures are too many of the `met` ones of so many in all. */
+export function tooMany(bad: number, met: number, all: number): boolean {
+  return bad > share * Math.max(met, Math.min(grace, all));
+}
+
 /** Counts the pictures of an epoch, tells of each bad one once, and throws a UserError when it is enough. */
 export function createBadLimit(options: {
   readonly source: string;
@@ -33,8 +38,7 @@ export function createBadLimit(options: {
         told.add(picture);
         onBad?.(name, reason);
       }
-      const counted = Math.max(met, Math.min(grace, picturesPerEpoch));
-      if (bad > share * counted) {
+      if (tooMany(bad, met, picturesPerEpoch)) {
         throw new UserError(
           `${source}: ${bad} of the first ${met} pictures of the epoch cannot be used, more than 1 %; the last one ` +
             `is ${name} (${reason}). Something is wrong with the data; mend or remove these files.`,

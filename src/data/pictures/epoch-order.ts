@@ -17,7 +17,10 @@ export function epochOrder(
 ): Uint32Array {
   const { store } = index;
   if (store.kind === 'tar' && store.mixed) return shardOrder(store, indices, seed, epoch);
-  return permutation(indices.length, seed, epoch).map((place) => indices[place] as number);
+  const order = permutation(indices.length, seed, epoch);
+  // In place, and without a call for each of a million: an epoch is not to begin with a pause.
+  for (let i = 0; i < order.length; i++) order[i] = indices[order[i] as number] as number;
+  return order;
 }
 
 function shardOrder(store: TarStore, indices: Uint32Array, seed: number, epoch: number): Uint32Array {

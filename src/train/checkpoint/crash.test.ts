@@ -1,16 +1,12 @@
 // A crash between any two calls to the file system: the calls that change something are counted, and from the n-th on
 // none is carried out any more, as if the process had been killed there. Whatever n is, the checkpoint that is found
 // afterwards is whole, the old one or the one that was being written.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { readSafetensors } from '../../weights/safetensors.ts';
 import { takeUpCheckpoint } from './load.ts';
-import { type CheckpointContent, saveCheckpoint } from './save.ts';
-
-/** Flushing a disk takes long, and proves nothing here. */
-const quick = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+import { saveCheckpoint } from './save.ts';
+import { contentOf, expectedOf, foundIn, quickPlace } from './testing.ts';
 
 const crash = vi.hoisted(() => ({ calls: 0, at: Number.POSITIVE_INFINITY }));
 
@@ -38,27 +34,13 @@ beforeEach(() => {
   crash.at = Number.POSITIVE_INFINITY;
 });
 
-const filled = (value: number) => ({ shape: [4], data: new Float32Array(4).fill(value) });
-
-function content(epoch: number): CheckpointContent {
-  const sums = { pictures: 0, loss: 0, top1: 0, top5: 0 };
-  const best = { epoch, top1Error: 100 - epoch };
-  return {
-    position: { epoch, stepInEpoch: 0, step: 10 * epoch, sums, seconds: epoch, best },
-    seed: 1,
-    weights: new Map([['w', filled(epoch)]]),
-    optimizer: new Map([['w.momentum', filled(-epoch)]]),
-    metadata: {},
-  };
-}
-
 /** Saves epoch 3 after two whole ones, up to the n-th call; gives how many calls there were. */
 function crashed(folder: string, at: number): number {
-  for (const epoch of [1, 2]) saveCheckpoint(folder, content(epoch), { alsoBest: true, keep: 2 });
+  for (const epoch of [1, 2]) saveCheckpoint(folder, contentOf(epoch), { alsoBest: true, keep: 2 });
   crash.calls = 0;
   crash.at = at;
   try {
-    saveCheckpoint(folder, content(3), { alsoBest: true, keep: 2 });
+    saveCheckpoint(folder, contentOf(3), { alsoBest: true, keep: 2 });
   } catch {
     // A killed process says nothing.
   }
@@ -67,7 +49,7 @@ function crashed(folder: string, at: number): number {
 }
 
 function withFolder<T>(use: (folder: string) => T): T {
-  const folder = mkdtempSync(join(quick, 'laurel-crash-'));
+  const folder = mkdtempSync(join(quickPlace, 'laurel-crash-'));
   try {
     return use(folder);
   } finally {
@@ -75,32 +57,6 @@ function withFolder<T>(use: (folder: string) => T): T {
     rmSync(folder, { recursive: true });
   }
 }
-
-function state(folder: string) {
-  const notes: string[] = [];
-  const found = takeUpCheckpoint(folder, { keep: 2, onNote: (message) => notes.push(message) });
-  const value = (name: string) =>
-    readSafetensors(join(folder, `${name}.safetensors`)).tensors.get('w')?.data[0];
-  return {
-    epoch: found?.meta.position.epoch,
-    weight: found?.tensors.get('w')?.data[0],
-    momentum: found?.tensors.get('w.momentum')?.data[0],
-    named: [value('last'), value('best')],
-    kept: readdirSync(folder).filter((file) => file.startsWith('epoch-')),
-    unfinished: readdirSync(folder).filter((file) => file.endsWith('.part')),
-    notes,
-  };
-}
-
-const expected = (epoch: number) => ({
-  epoch,
-  weight: epoch,
-  momentum: -epoch,
-  named: [epoch, epoch],
-  kept: [`epoch-000${epoch - 1}.safetensors`, `epoch-000${epoch}.safetensors`],
-  unfinished: [],
-  notes: [],
-});
 
 const calls = withFolder((folder) => crashed(folder, Number.POSITIVE_INFINITY));
 
@@ -110,12 +66,12 @@ describe('a crash inside the writing of a checkpoint', () => {
     for (let at = 1; at <= calls; at++) {
       withFolder((folder) => {
         crashed(folder, at);
-        const found = state(folder);
-        expect(found, `call ${at}`).toEqual(expected(found.epoch === 3 ? 3 : 2));
+        const found = foundIn(folder);
+        expect(found, `call ${at}`).toEqual(expectedOf(found.epoch === 3 ? 3 : 2));
         epochs.push(found.epoch as number);
         // Gone on with, it ends as if nothing had happened.
-        saveCheckpoint(folder, content(3), { alsoBest: true, keep: 2 });
-        expect(state(folder), `call ${at}, after another save`).toEqual(expected(3));
+        saveCheckpoint(folder, contentOf(3), { alsoBest: true, keep: 2 });
+        expect(foundIn(folder), `call ${at}, after another save`).toEqual(expectedOf(3));
       });
     }
     // The one moment at which it becomes valid.
@@ -134,8 +90,8 @@ describe('a crash inside the writing of a checkpoint', () => {
             takeUpCheckpoint(folder, { keep: 2, onNote: () => {} });
           } catch {}
           crash.at = Number.POSITIVE_INFINITY;
-          const found = state(folder);
-          expect(found, `calls ${first} and ${second}`).toEqual(expected(found.epoch === 3 ? 3 : 2));
+          const found = foundIn(folder);
+          expect(found, `calls ${first} and ${second}`).toEqual(expectedOf(found.epoch === 3 ? 3 : 2));
         });
       }
     }

@@ -18,8 +18,11 @@ describe('describeRecipe', () => {
     ]);
     expect(describeRecipe(findRecipe('googlenet-2014'), true)).toContainEqual([
       'Pictures',
-      '8 to 100 % of the area with aspect 0.75 to 1.33, mirrored, brightness, contrast, saturation, hue by 0.4, 0.4, ' +
-        '0.4, 0',
+      '8 to 100 % of the area with aspect 0.75 to 1.33, mirrored, brightness, contrast and saturation by up to 0.4',
+    ]);
+    expect(describeRecipe(findRecipe('resnet-cifar10'), true)).toContainEqual([
+      'Rate',
+      '0.1, times 0.1 after steps 32000 and 48000',
     ]);
   });
 });

@@ -52,8 +52,10 @@ export function describeSchedule(schedule: Schedule, rate: number): string {
     case 'step':
       return `${plain(rate)}, times ${schedule.factor} every ${schedule.every} epochs${warmup}`;
     case 'multi-step': {
-      const at = `${schedule.unit === 'steps' ? 'after step' : 'at epoch'} ${schedule.milestones.join(', ')}`;
-      return `${plain(rate)}, times ${schedule.factor} ${at}${warmup}`;
+      const { unit = 'epochs', milestones, factor } = schedule;
+      const when = unit === 'steps' ? 'after step' : 'at epoch';
+      const at = `${when}${milestones.length === 1 ? '' : 's'} ${listed(milestones)}`;
+      return `${plain(rate)}, times ${factor} ${at}${warmup}`;
     }
     case 'plateau': {
       const { factor, patience, least } = schedule;
@@ -106,6 +108,14 @@ function colourInWords(colour: ColourPlan | undefined): string[] {
   if (colour === undefined) return [];
   if (colour.kind === 'pca') return [`PCA colour ${colour.deviation}`];
   if (colour.kind === 'shift') return [`RGB shift ${colour.deviation}`];
-  const { brightness, contrast, saturation, hue } = colour;
-  return [`brightness, contrast, saturation, hue by ${brightness}, ${contrast}, ${saturation}, ${hue}`];
+  const { kind: _, ...amounts } = colour;
+  const changed = Object.entries(amounts).filter(([, amount]) => amount > 0);
+  const alike = new Set(changed.map(([, amount]) => amount)).size === 1;
+  if (alike) return [`${listed(changed.map(([what]) => what))} by up to ${changed[0]?.[1]}`];
+  return changed.map(([what, amount]) => `${what} by up to ${amount}`);
+}
+
+/** `60, 120 and 160`. */
+function listed(items: readonly (string | number)[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }

@@ -15,6 +15,7 @@ import { torchvision } from './torchvision.ts';
 import { vgg2014 } from './vgg-2014.ts';
 import { zfnet2013 } from './zfnet-2013.ts';
 
+/** All recipes: the champions' by year, those of well-known training programs, and our own. */
 export const recipes: readonly Recipe[] = [
   alexnet2012,
   zfnet2013,

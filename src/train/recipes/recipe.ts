@@ -114,7 +114,10 @@ export interface Recipe {
   readonly augmentation: AugmentationPlan;
   /** The last batch of an epoch when it is not full: trained on as it is, or left out of this epoch. */
   readonly lastBatch: 'keep' | 'drop';
-  /** Batches whose gradients are averaged into one update; default 1. */
+  /**
+   * Batches whose gradients are averaged into one update, each picture counting the same; what is left at the end of an
+   * epoch makes one of its own. Default 1.
+   */
   readonly accumulate?: number;
   readonly average?: AveragePlan;
   /** Alphas of mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019); 0: off. */

@@ -84,14 +84,20 @@ const everything: RecipeOverrides = {
 };
 
 describe('options of any recipe', () => {
-  it('go through a stop inside an update and a resumption, to the bit', async () => {
-    const straight = await train(options(everything));
-    // Each epoch has 4 steps, an update 3: the signal comes after the first of an update's.
+  // Each epoch has 6 batches, 16 pictures in all, an update 4: the rest is 2 of them, the last with a single picture. Or
+  // it has 4, an update 3, and the rest is one batch. Stops come inside an update, inside the rest, and before it.
+  it.each([
+    { batch: 3, accumulate: 4, stop: 2 },
+    { batch: 3, accumulate: 4, stop: 5 },
+    { batch: 4, accumulate: 3, stop: 3 },
+  ])('go through a stop and a resumption to the bit: %o', async ({ stop, ...changes }) => {
+    const overrides = { ...everything, ...changes };
+    const straight = await train(options(overrides));
     const controller = new AbortController();
-    const first = options(everything, {
+    const first = options(overrides, {
       signal: controller.signal,
       onEvent: (event) =>
-        event.type === 'step' && event.epoch === 2 && event.step === 3 && controller.abort(),
+        event.type === 'step' && event.epoch === 2 && event.step === stop && controller.abort(),
     });
     expect((await train(first)).status).toBe('interrupted');
     const { network, out, engine } = first;
@@ -101,6 +107,39 @@ describe('options of any recipe', () => {
     expect(bytesOf(resumed.weights.last as string)).toEqual(bytesOf(straight.weights.last as string));
     const lines = ({ trainLoss, learningRate, step }: EpochLine) => [trainLoss, learningRate, step];
     expect(epochsOf(out).map(lines)).toEqual(epochsOf(straight.out).map(lines));
+  });
+
+  it('accumulate what one batch of all their pictures would do, the rest of an epoch too', async () => {
+    // The same pictures in the same order: 12 and then 4 of the 16, twice; each picture counts the same.
+    const shared: RecipeOverrides = {
+      epochs: 2,
+      learningRate: 0.02,
+      lastBatch: 'keep',
+      schedule: 'constant',
+      ema: 0.5,
+      clipNorm: 1,
+      flip: false,
+    };
+    const weightsOf = async (overrides: RecipeOverrides) => {
+      const { weights } = await train(options({ ...shared, ...overrides }));
+      return readSafetensors(weights.last as string).tensors;
+    };
+    const whole = await weightsOf({ batch: 12 });
+    for (const parts of [
+      { batch: 3, accumulate: 4 },
+      { batch: 4, accumulate: 3 },
+    ]) {
+      const found = await weightsOf(parts);
+      for (const [name, { data }] of whole) {
+        const other = found.get(name)?.data as Float32Array;
+        const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const worst = data.reduce(
+          (most, value, i) => Math.max(most, Math.abs(value - (other[i] as number))),
+          0,
+        );
+        expect(worst, name).toBeLessThan(1e-5 * largest);
+      }
+    }
   });
 
   it('lower the rate on a plateau', async () => {

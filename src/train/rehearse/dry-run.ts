@@ -1,7 +1,7 @@
 // What a training would be: the network's size, the memory planned for it, the recipe, the counts, and how long it would
 // take by a few steps that are measured. The steps have the rate 0 and change nothing; nothing is written.
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ComputeType, EngineDescription, Program } from '../../engines/engine.ts';
+import type { ComputeType, EngineDescription, Program, ProgramReport } from '../../engines/engine.ts';
 import { costOf, type LayerCost } from '../../graph/cost.ts';
 import { findNetwork } from '../../nets/index.ts';
 import { buildNetwork, type Form } from '../../nets/network.ts';
@@ -39,11 +39,16 @@ export interface DryRun {
   readonly engine: EngineDescription;
 }
 
-/** In bytes. */
+/** In bytes, as the engine has planned and allocated it. */
 export interface PlannedMemory {
-  /** Of the training program: activations, gradients and scratch; weights, statistics and what the optimiser keeps. */
+  /**
+   * Of the training programs (that of full batches, and that of a last batch which is not full): activations, gradients
+   * and scratch; weights, statistics, what the optimiser keeps, gathered gradients and averages.
+   */
   readonly trainingActivations: number;
   readonly trainingState: number;
+  /** How much larger the first would be for full batches if the backward pass computed nothing again. */
+  readonly saved: number;
   /** The program for validation and test. */
   readonly testing: number;
   /** The largest that this process has been so far, with all of that and the pictures. */
@@ -79,7 +84,7 @@ export async function dryRun(options: RehearsalOptions): Promise<DryRun> {
     const network = buildNetwork(findNetwork(config.network), { ...buildOptions(config), batch: 1 });
     const cost = costOf(network.graph);
     const measured = await measure(setup);
-    const training = programs.report();
+    const training = trainingReports(setup);
     const testing = programs.test().report();
     return {
       network: config.network,
@@ -97,8 +102,9 @@ export async function dryRun(options: RehearsalOptions): Promise<DryRun> {
       stepsPerEpoch: trainLoader.batchesPerEpoch,
       steps: stepsInAll(recipe, trainLoader.batchesPerEpoch),
       memory: {
-        trainingActivations: training.arenaBytes,
-        trainingState: training.stateBytes,
+        trainingActivations: sum(training, ({ arenaBytes }) => arenaBytes),
+        trainingState: sum(training, ({ stateBytes }) => stateBytes),
+        saved: programs.keptWhole() - programs.report().arenaBytes,
         testing: testing.arenaBytes + testing.stateBytes,
         processPeak: process.resourceUsage().maxRSS * 1024,
       },
@@ -111,6 +117,16 @@ export async function dryRun(options: RehearsalOptions): Promise<DryRun> {
   } finally {
     await setup.close();
   }
+}
+
+/** Of the programs that an epoch of training goes through. */
+function trainingReports({ programs, recipe, trainLoader }: Setup): ProgramReport[] {
+  const rest = trainLoader.picturesPerEpoch % recipe.batch;
+  return [programs.report(), ...(rest > 0 ? [programs.report(rest)] : [])];
+}
+
+function sum(reports: readonly ProgramReport[], bytesOf: (report: ProgramReport) => number): number {
+  return reports.reduce((total, report) => total + bytesOf(report), 0);
 }
 
 async function measure(setup: Setup): Promise<Measured> {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tryCreateOneDnnEngine } from '../../engines/onednn/index.ts';
 import { createReferenceEngine } from '../../engines/reference/index.ts';
+import type { RecipeOverrides } from '../recipes/recipe.ts';
 import { temporaryFolder, writeSyntheticIdx } from '../testing.ts';
 import { dryRun } from './dry-run.ts';
 import { type OverfitOptions, overfitBatch } from './overfit.ts';
-import type { RehearsalOptions } from './rehearsal.ts';
+import { type RehearsalOptions, rehearse } from './rehearsal.ts';
 
 let folder: string;
 let shapes: string;
@@ -87,6 +88,38 @@ describe('dryRun', () => {
     expect(estimate.training).toBeCloseTo((15 * measured.msPerStep) / 1000, 9);
     expect(estimate.validation).toBeCloseTo((3 * 2 * measured.msPerTestBatch) / 1000, 9);
     expect(estimate.total).toBeCloseTo(estimate.training + estimate.validation + estimate.test, 9);
+  });
+
+  it('counts averages, gathered gradients and the program of the last batch in the memory', async () => {
+    const stateOf = async (changes: RecipeOverrides): Promise<number> => {
+      const overrides = { batch: 8, epochs: 3, lastBatch: 'keep', ...changes } as const;
+      // The reference engine pads nothing.
+      const { memory } = await dryRun(request({ overrides, engine: createReferenceEngine() }));
+      return memory.trainingState;
+    };
+    const plain = await stateOf({});
+    const bytes = 4 * 43916;
+    expect(plain).toBe(2 * bytes);
+    expect(await stateOf({ ema: 0.99 })).toBe(plain + bytes);
+    expect(await stateOf({ polyak: 1 })).toBe(plain + bytes);
+    expect(await stateOf({ accumulate: 2 })).toBe(plain + bytes);
+    // 40 pictures leave 4 for a last batch of its own, with a state of its own.
+    expect(await stateOf({ batch: 12 })).toBe(2 * plain);
+    expect(await stateOf({ batch: 12, lastBatch: 'drop' })).toBe(plain);
+  });
+
+  it('plans the memory that the programs of the training report', async () => {
+    const overrides = { batch: 8, epochs: 3, lastBatch: 'keep', ema: 0.99, accumulate: 2 } as const;
+    const { memory } = await dryRun(request({ overrides }));
+    const setup = await rehearse(request({ overrides }));
+    const { arenaBytes, stateBytes } = setup.programs.report();
+    const test = setup.programs.test().report();
+    await setup.close();
+    expect(memory).toMatchObject({
+      trainingActivations: arenaBytes,
+      trainingState: stateBytes,
+      testing: test.arenaBytes + test.stateBytes,
+    });
   });
 
   it('counts steps where the recipe does', async () => {

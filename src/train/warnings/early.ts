@@ -20,6 +20,8 @@ export function lookEarly(
   const first = position.step === 0;
   const second = position.epoch === 1 && position.stepInEpoch === 0;
   if (setup.options.warnings === false || !(first || second)) return false;
+  // Of one class there is nothing to learn, and nothing about it to tell.
+  if (setup.config.classes.length === 1) return false;
   for (const message of first ? firstSigns(setup, batch, learningRate) : secondSigns(setup, batch)) {
     setup.emit({ type: 'note', message });
   }

@@ -4,7 +4,7 @@ import { readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { UserError } from '../../../errors.ts';
-import { growFileAtomic, makeFolder } from '../../../files.ts';
+import { growFileAtomic, makeFolder, sizeInWords } from '../../../files.ts';
 import type { Split } from '../../dataset.ts';
 import { growing, growingNames } from '../sources/growing.ts';
 import { alignment, encodeFoot, encodeHead, encodeTable, type PackMeta } from './file.ts';
@@ -22,11 +22,10 @@ export function checkRoom(
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (bytes <= free) return;
-  const gib = (count: number): string => `${(count / 2 ** 30).toFixed(1)} GiB`;
   const less = format === 'raw' ? 'choose --format jpeg (about a seventh of it)' : 'choose a lower --quality';
   throw new UserError(
-    `${pictures} pictures of short side ${side} need about ${gib(bytes)} (${format}), but ${folder} has ` +
-      `${gib(free)} free. Free some space, ${less}, a smaller --side, or another disk.`,
+    `${pictures} pictures of short side ${side} need about ${sizeInWords(bytes)} (${format}), but ${folder} has ` +
+      `${sizeInWords(free)} free. Free some space, ${less}, a smaller --side, or another disk.`,
   );
 }
 

@@ -18,12 +18,10 @@ export function badPictureReason(error: unknown): string | undefined {
   return error instanceof UserError ? error.message.replace(/\.$/, '') : undefined;
 }
 
-/** Says which picture was refused, why, and what to do. */
-export function badPictureError(name: string, reason: string): UserError {
-  return new UserError(
-    `${name} cannot be used: ${reason}. Remove or replace it, or let such pictures be skipped ` +
-      '(--on-bad-image skip).',
-  );
+/** Says which picture was refused, why, and what to do; `skippable`: it may be left out instead. */
+export function badPictureError(name: string, reason: string, skippable = true): UserError {
+  const skipping = skippable ? ', or let such pictures be skipped (--on-bad-image skip)' : '';
+  return new UserError(`${name} cannot be used: ${reason}. Remove or replace it${skipping}.`);
 }
 
 const formats = 'JPEG, PNG, WebP, GIF, TIFF or AVIF';

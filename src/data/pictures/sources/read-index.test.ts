@@ -110,11 +110,36 @@ describe('readIndex', () => {
   it('names the picture that is no picture, or a truncated one', async () => {
     await picture('a/1.png', '#010101');
     await writeFile(join(root, 'a/2.jpg'), 'this is text');
-    await expect(read(root, 'train', { size })).rejects.toThrow(/2\.jpg is not a picture that can be read/);
+    await expect(read(root, 'train', { size })).rejects.toThrow(
+      /2\.jpg cannot be used: it is no JPEG, .* Remove or replace it\.$/,
+    );
     const whole = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#123' } })
       .jpeg()
       .toBuffer();
     await writeFile(join(root, 'a/2.jpg'), whole.subarray(0, whole.length - 40));
-    await expect(read(root, 'train', { size })).rejects.toThrow(/2\.jpg is not a picture that can be read/);
+    await expect(read(root, 'train', { size })).rejects.toThrow(
+      /2\.jpg cannot be used: it is cut off or damaged/,
+    );
+  });
+
+  it('leaves bad pictures out where it is asked to, up to 1 %', async () => {
+    for (let i = 0; i < 99; i++) await picture(`a/${100 + i}.png`, '#010101');
+    await picture('b/1.png', '#020202');
+    await writeFile(join(root, 'a/150.png'), '');
+    await expect(read(root, 'train', { size, onBadImage: 'fail' })).rejects.toThrow(
+      /150\.png cannot be used: it is empty .*--on-bad-image skip/,
+    );
+    const left: string[] = [];
+    const onBad = (name: string, reason: string) => left.push(`${name.slice(root.length)}: ${reason}`);
+    const dataset = await read(root, 'train', { size, onBadImage: 'skip', onBad });
+    expect(left).toEqual(['/a/150.png: it is empty (0 bytes)']);
+    expect(dataset.length).toBe(99);
+    expect([...dataset.labels]).toEqual([...new Array(98).fill(0), 1]);
+    expect(colours(dataset).at(-1)).toEqual([2, 2, 2]);
+    expect(dataset.pixels).toHaveLength(99 * 48);
+    await writeFile(join(root, 'a/151.png'), 'text');
+    await expect(read(root, 'train', { size, onBadImage: 'skip' })).rejects.toThrow(
+      /2 of 100 pictures cannot be used, more than 1 %/,
+    );
   });
 });
