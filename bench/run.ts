@@ -72,8 +72,10 @@ if (unknown !== undefined) {
 
 const { rounds, steps, python, dry, resume, only, compare, save } = values;
 let stored: Ratios | undefined;
+let saved: Ratios = {};
 try {
   stored = compare === undefined ? undefined : readRatios(compare);
+  if (save !== undefined && existsSync(save)) saved = readRatios(save);
 } catch (error) {
   console.error((error as Error).message);
   process.exit(2);
@@ -102,8 +104,7 @@ for (const part of parts) {
   if (!dry && stored === undefined)
     writeFileAtomic(page, withPart(readFileSync(page, 'utf8'), part.name, text));
 }
-if (save !== undefined)
-  saveRatios(save, measured, existsSync(save) ? readRatios(save) : {}, describeMachine());
+if (save !== undefined) saveRatios(save, measured, saved, describeMachine());
 if (stored !== undefined) {
   const { text, failures } = compareRatios(measured, stored);
   console.log(text);

@@ -34,6 +34,7 @@ import {
   softmax,
   tanh,
 } from './index.ts';
+import { swap } from './swap.ts';
 import { normaliseTogether } from './synchronised-batch-norm.ts';
 
 const size = (max: number, min = 1) => fc.integer({ min, max });
@@ -153,6 +154,14 @@ describe('gradient rules', () => {
     inputs: { x: { shape: shapeOf(o) }, gamma: positive(o.c, o.seed), beta: { shape: [o.c] } },
     build: ({ x, gamma, beta }) =>
       normaliseTogether(x as Value, gamma as Value, beta as Value, { epsilon: 0.1, exchange: oneRank }).y,
+  }));
+
+  // The other one holds the same numbers.
+  property('swap', batch, (o) => ({
+    seed: o.seed,
+    inputs: { x: { shape: shapeOf(o) } },
+    build: ({ x }) =>
+      swap(x as Value, { exchange: { swap: (own, theirs) => theirs.set(own) }, shape: shapeOf(o) }),
   }));
 
   property('batchNormInference', batch, (o) => ({
