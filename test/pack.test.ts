@@ -48,7 +48,7 @@ describe('laurel pack', () => {
     ['data --out x.pack --format png', /Expected raw, jpeg/],
     ['data --out x.pack --quality 101', /The quality is 101; expected 1 to 100/],
     ['cifar-100 --out x.pack', /cifar-100 holds no pictures to pack: .* need no pack/],
-    ['nowhere --out x.pack', /nowhere holds no pictures to pack/],
+    ['nowhere --out x.pack', /There is no file or folder nowhere/],
     ['missing.tar --out x.pack', /There is no file missing\.tar/],
   ])('refuses %s in one sentence', async (args, sentence) => {
     const { code, stdout, stderr } = await laurel(['pack', ...args.split(' ')], { cwd: folder });

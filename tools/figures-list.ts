@@ -15,3 +15,6 @@ export const figureGroups: readonly FigureGroup[] = [
   results,
   browserPage,
 ];
+
+/** Figures of measurements, which `npm run bench -- growth roofline` draws and nothing else: they want the machine for minutes. */
+export const measuredFigures: readonly string[] = ['growth.png', 'roofline.png', 'arena.png'];

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from './figures-data.ts';
 import { figuresFolder } from './figures-group.ts';
-import { figureGroups } from './figures-list.ts';
+import { figureGroups, measuredFigures } from './figures-list.ts';
 
 const figures = readdirSync(figuresFolder);
-const made = figureGroups.flatMap(({ files }) => files);
+const made = [...measuredFigures, ...figureGroups.flatMap(({ files }) => files)];
 const pages = ['README.md', ...['docs', 'docs/networks'].flatMap((folder) => pagesIn(folder))];
 const text = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n');
 
@@ -18,7 +18,7 @@ function pagesIn(folder: string): string[] {
 }
 
 describe('docs/figures', () => {
-  it('is what `npm run figures` makes, each by one group', () => {
+  it('is what `npm run figures` and `npm run bench` make, each by one group', () => {
     expect(made.toSorted()).toEqual(figures.toSorted());
   });
 
