@@ -104,7 +104,10 @@ function withoutLargeMatrix(result: Evaluation): object {
 
 function describe(result: Evaluation, options: Options): string {
   const { protocol, n, seconds } = result;
-  const { engine, dtype, batch } = protocol;
+  const { engine, batch, members } = protocol;
+  const eight = members.filter(({ eightBits }) => eightBits).length;
+  const inEight =
+    eight === 0 ? '' : eight === members.length ? ' with int8 layers' : ` with int8 layers in ${eight}`;
   const { confusion, predictions, mistakes, perPicture } = options;
   const written = [confusion, predictions, mistakes, perPicture].filter((path) => path !== undefined);
   return [
@@ -118,7 +121,7 @@ function describe(result: Evaluation, options: Options): string {
       ['Time', `${duration(seconds)}, ${speed(n / seconds)} images/s`],
       [
         'Protocol',
-        `${protocol.crops}; batch ${batch}, ${dtype}, ${engine.library ?? engine.name}${protocol.ranks ? `, ${protocol.ranks.count} ranks` : ''}`,
+        `${protocol.crops}; batch ${batch}, ${protocol.dtype}${inEight}, ${engine.library ?? engine.name}${protocol.ranks ? `, ${protocol.ranks.count} ranks` : ''}`,
       ],
       ...written.map((path): [string, string] => ['Written', path]),
     ]),

@@ -1,10 +1,11 @@
 // `laurel quantize NET`: weights for eight bits, made of weights in full precision and some pictures.
 import type { Command } from 'commander';
 import type { Form } from '../nets/network.ts';
+import type { QuantiseResult } from '../quantise/quantise.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
-import { count, printResult } from './output.ts';
+import { count } from './output.ts';
 import { preparePlace } from './place.ts';
-import { statusLine } from './status.ts';
+import { runStoppable } from './stoppable.ts';
 import { addPreparationFlags, type PreparationFlags, preparationRequest } from './test-options.ts';
 import { addJson, addVerb } from './verb.ts';
 
@@ -35,31 +36,37 @@ export function addQuantize(program: Command): void {
   addShared(command, 'form', 'set', 'engine', 'threads');
   addJson(command).action(async (name: string, options: Options) => {
     const { quantise } = await import('../quantise/quantise.ts');
-    const { weights, data, split, pictures, out, engine, threads } = options;
+    const { json, weights, data, split, pictures, out, engine, threads } = options;
     preparePlace(out);
-    const status = statusLine();
-    const result = await quantise({
-      network: name,
-      form: options.form as Form | undefined,
-      options: options.set,
-      preprocessing: preparationRequest(options),
-      weights,
-      data,
-      split,
-      pictures,
-      out,
-      engine,
-      threads,
-      onNote: status.note,
-      onProgress: (done, total) => status.show(`${count(done)} of ${count(total)} pictures`),
-    }).finally(status.clear);
-    printResult(options.json, result, () => {
-      const { bytes, quantisedLayers, layers, foldedBatchNorms } = result;
-      const folded = foldedBatchNorms === 0 ? '' : `, ${foldedBatchNorms} batch norms folded`;
-      return [
-        `${out}: ${(bytes / 1e6).toFixed(1)} MB, ${quantisedLayers} of ${layers} layers in eight bits${folded}`,
-        `Ranges from ${count(result.pictures)} pictures of ${result.data}.`,
-      ].join('\n');
-    });
+    await runStoppable(
+      { json },
+      ({ status, signal }) =>
+        quantise({
+          network: name,
+          form: options.form as Form | undefined,
+          options: options.set,
+          preprocessing: preparationRequest(options),
+          weights,
+          data,
+          split,
+          pictures,
+          out,
+          engine,
+          threads,
+          signal,
+          onNote: status.note,
+          onProgress: (done, total) => status.show(`${count(done)} of ${count(total)} pictures`),
+        }),
+      describe,
+    );
   });
+}
+
+function describe(result: QuantiseResult): string {
+  const { out, bytes, quantisedLayers, layers, foldedBatchNorms } = result;
+  const folded = foldedBatchNorms === 0 ? '' : `, ${foldedBatchNorms} batch norms folded`;
+  return [
+    `${out}: ${(bytes / 1e6).toFixed(1)} MB, ${quantisedLayers} of ${layers} layers in eight bits${folded}`,
+    `Ranges from ${count(result.pictures)} pictures of ${result.data}.`,
+  ].join('\n');
 }

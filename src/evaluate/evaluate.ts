@@ -58,6 +58,8 @@ export interface MemberProtocol {
   readonly form: Form;
   readonly weights: string;
   readonly scales: readonly (number | null)[];
+  /** Layers multiply whole numbers of eight bits; what they leave is of the engine's type. */
+  readonly eightBits: boolean;
   /** Views of each picture. */
   readonly views: number;
   readonly preprocessing: Preprocessing;
@@ -215,6 +217,7 @@ function memberProtocol({ model, preprocessing, protocol }: Member): MemberProto
     form: model.form,
     weights: model.path,
     scales: protocol.scales.map((scale) => scale ?? null),
+    eightBits: model.quantisation !== undefined,
     views: protocol.views,
     preprocessing,
   };
