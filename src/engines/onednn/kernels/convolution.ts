@@ -2,21 +2,16 @@
 // beside its primitives are in ../autotune.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import {
-  argument,
-  type Layout,
-  type PostOperation,
-  type PrimitiveDescriptor,
-  type WindowGeometry,
-} from '../abi.ts';
+import type { Layout, PostOperation, WindowGeometry } from '../abi.ts';
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
-import { lowerBest, targetOf, type Ways } from '../autotune/ways.ts';
+import { lowerBest, type Ways } from '../autotune/ways.ts';
 import { shiftedProducts } from '../autotune/weight-gradients.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
 import { convolutionWithSum } from './convolution-sum.ts';
+import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
 
 function geometry({ stride, padding, dilation }: ConvolutionAttributes): WindowGeometry {
   return {
@@ -46,21 +41,6 @@ function request(lowering: Lowering, attributes: ConvolutionAttributes, { x, w, 
   };
 }
 
-function layoutOf(
-  descriptor: PrimitiveDescriptor,
-  query: Parameters<PrimitiveDescriptor['layout']>[0],
-): Layout {
-  const layout = descriptor.layout(query);
-  if (layout === undefined)
-    throw new Error(`oneDNN: ${descriptor.implementation} gives no layout for ${query}.`);
-  return layout;
-}
-
-/** The forward node's result: that of the ReLU behind it, where one runs inside. */
-function resultOf(lowering: Lowering, node: Node): Value {
-  return (lowering.fusion.reluAfter.get(node) ?? node).outputs[0] as Value;
-}
-
 function describeForward(lowering: Lowering, node: Node, behind: readonly PostOperation[]) {
   const [x, w, b] = node.inputs as [Value, Value, Value?];
   const parts = { x, w, y: resultOf(lowering, node), bias: b && lowering.plain(b).layout };
@@ -70,18 +50,7 @@ function describeForward(lowering: Lowering, node: Node, behind: readonly PostOp
 const forwardWays: Ways = {
   describe: (lowering, node) =>
     describeForward(lowering, node, lowering.fusion.reluAfter.has(node) ? reluAfter : []),
-  lower(lowering, node, primitive, preferred) {
-    const [x, w, b] = node.inputs as [Value, Value, Value?];
-    const y = resultOf(lowering, node);
-    const inputs = [
-      [argument.src, lowering.as(x, layoutOf(primitive, 'src'))],
-      [argument.weights, lowering.as(w, layoutOf(primitive, 'weights'))],
-      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
-    ] as const;
-    const target = targetOf(lowering, node, y, layoutOf(primitive, 'dst'), layoutOf(preferred, 'dst'));
-    lowering.step(node, primitive, inputs, [[argument.dst, target.tensor]]);
-    target.finish();
-  },
+  lower: lowerForward,
   others: [pointwise, ...mergedForward],
 };
 
@@ -92,18 +61,7 @@ const dataGradientWays: Ways = {
     const hint = lowering.natives.describe('convolutionForward', asked);
     return hint && lowering.natives.describe('convolutionBackwardData', { ...asked, hint });
   },
-  lower(lowering, node, primitive, preferred) {
-    const [dy, w] = node.inputs as [Value, Value];
-    const dx = node.outputs[0] as Value;
-    const inputs = [
-      [argument.diffDst, lowering.as(dy, layoutOf(primitive, 'diffDst'))],
-      [argument.weights, lowering.as(w, layoutOf(primitive, 'weights'))],
-    ] as const;
-    const [made, wanted] = [layoutOf(primitive, 'diffSrc'), layoutOf(preferred, 'diffSrc')];
-    const target = targetOf(lowering, node, dx, made, wanted);
-    lowering.step(node, primitive, inputs, [[argument.diffSrc, target.tensor]]);
-    target.finish();
-  },
+  lower: lowerDataGradient,
   others: [dataGradientByPhases, pointwiseGradient, ...mergedGradient],
 };
 
@@ -118,21 +76,7 @@ const weightGradientWays: Ways = {
     const weights = natives.anyLayout(lowering.dims(dw), 'f32');
     return hint && natives.describe('convolutionBackwardWeights', { ...asked, weights, hint });
   },
-  lower(lowering, node, primitive, preferred) {
-    const [x, dy] = node.inputs as [Value, Value];
-    const [dw, db] = node.outputs as [Value, Value?];
-    const inputs = [
-      [argument.src, lowering.as(x, layoutOf(primitive, 'src'))],
-      [argument.diffDst, lowering.as(dy, layoutOf(primitive, 'diffDst'))],
-    ] as const;
-    const [made, wanted] = [layoutOf(primitive, 'diffWeights'), layoutOf(preferred, 'diffWeights')];
-    const target = targetOf(lowering, node, dw, made, wanted);
-    lowering.step(node, primitive, inputs, [
-      [argument.diffWeights, target.tensor],
-      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
-    ]);
-    target.finish();
-  },
+  lower: lowerWeightGradient,
   others: [shiftedProducts, weightGradientByPhases, ...mergedWeightGradient],
 };
 

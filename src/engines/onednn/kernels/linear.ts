@@ -1,10 +1,11 @@
 // Fully connected layers as oneDNN's inner products; the ways beside them are in ../autotune.
 import type { Node, Value } from '../../../graph/graph.ts';
-import { argument, type Layout, type PrimitiveDescriptor } from '../abi.ts';
+import type { Layout, PrimitiveDescriptor } from '../abi.ts';
 import { productsForward, productsGradient, productsWeightGradient } from '../autotune/products.ts';
-import { lowerBest, targetOf, type Ways } from '../autotune/ways.ts';
+import { lowerBest, type Ways } from '../autotune/ways.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
 import { biasGradient, type LayerInParts, layerInParts } from './linear-update.ts';
+import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
 
 function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout) {
   return {
@@ -31,11 +32,6 @@ function onWeightsAsTheyLie(
   return asTheyLie?.implementation === preferred?.implementation ? asTheyLie : preferred;
 }
 
-/** The forward node's result: that of the ReLU behind it, where one runs inside. */
-function resultOf(lowering: Lowering, node: Node): Value {
-  return (lowering.fusion.reluAfter.get(node) ?? node).outputs[0] as Value;
-}
-
 const forwardWays: Ways = {
   describe(lowering, node) {
     const [x, w, b] = node.inputs as [Value, Value, Value?];
@@ -45,19 +41,7 @@ const forwardWays: Ways = {
       lowering.natives.describe('productForward', { ...asked, weights }, behind),
     );
   },
-  lower(lowering, node, primitive, preferred) {
-    const [x, w, b] = node.inputs as [Value, Value, Value?];
-    const y = resultOf(lowering, node);
-    const inputs = [
-      [argument.src, lowering.as(x, primitive.layout('src') as Layout)],
-      [argument.weights, lowering.as(w, primitive.layout('weights') as Layout)],
-      ...(b ? [[argument.bias, lowering.plain(b)] as const] : []),
-    ] as const;
-    const [made, wanted] = [primitive.layout('dst') as Layout, preferred.layout('dst') as Layout];
-    const target = targetOf(lowering, node, y, made, wanted);
-    lowering.step(node, primitive, inputs, [[argument.dst, target.tensor]]);
-    target.finish();
-  },
+  lower: lowerForward,
   others: productsForward,
 };
 
@@ -70,18 +54,7 @@ const dataGradientWays: Ways = {
       return hint && lowering.natives.describe('productBackwardData', { ...asked, weights, hint });
     });
   },
-  lower(lowering, node, primitive, preferred) {
-    const [dy, w] = node.inputs as [Value, Value];
-    const dx = node.outputs[0] as Value;
-    const inputs = [
-      [argument.diffDst, lowering.as(dy, primitive.layout('diffDst') as Layout)],
-      [argument.weights, lowering.as(w, primitive.layout('weights') as Layout)],
-    ] as const;
-    const [made, wanted] = [primitive.layout('diffSrc') as Layout, preferred.layout('diffSrc') as Layout];
-    const target = targetOf(lowering, node, dx, made, wanted);
-    lowering.step(node, primitive, inputs, [[argument.diffSrc, target.tensor]]);
-    target.finish();
-  },
+  lower: lowerDataGradient,
   others: productsGradient,
 };
 
@@ -95,21 +68,7 @@ const weightGradientWays: Ways = {
     const weights = natives.anyLayout(dw.shape, 'f32');
     return hint && natives.describe('productBackwardWeights', { ...asked, weights, hint });
   },
-  lower(lowering, node, primitive, preferred) {
-    const [x, dy] = node.inputs as [Value, Value];
-    const [dw, db] = node.outputs as [Value, Value?];
-    const inputs = [
-      [argument.src, lowering.as(x, primitive.layout('src') as Layout)],
-      [argument.diffDst, lowering.as(dy, primitive.layout('diffDst') as Layout)],
-    ] as const;
-    const made = primitive.layout('diffWeights') as Layout;
-    const target = targetOf(lowering, node, dw, made, preferred.layout('diffWeights') as Layout);
-    lowering.step(node, primitive, inputs, [
-      [argument.diffWeights, target.tensor],
-      ...(db ? [[argument.diffBias, lowering.define(db, lowering.plainLayout(db))] as const] : []),
-    ]);
-    target.finish();
-  },
+  lower: lowerWeightGradient,
   others: productsWeightGradient,
 };
 
