@@ -1,5 +1,6 @@
-// For the tests of the arena over the networks: how far its plan is from the least that any plan can do with.
-import { markOutput } from '../../graph/graph.ts';
+// For the tests over the networks: how far the plan of the arena is from the least that any plan can do with, and which
+// steps the library would compute by its definition.
+import { type Graph, markOutput } from '../../graph/graph.ts';
 import { buildNetwork, type Form, type NetworkDescription } from '../../nets/network.ts';
 import { fast } from '../../train/recipes/fast.ts';
 import { buildTrainingStep } from '../../train/step.ts';
@@ -14,17 +15,30 @@ export interface ArenaRequest {
   readonly recompute?: CompileOptions['recompute'];
 }
 
-/** What a program would plan; nothing is run. */
-export function planOf(
-  engine: Engine,
-  { network: description, form, what, ...rest }: ArenaRequest,
-): MemoryNeed {
+function graphOf({ network: description, form, what, batch }: ArenaRequest): Graph {
   const training = what === 'train';
-  const { batch = training ? 4 : 1, recompute } = rest;
-  const network = buildNetwork(description, { form, batch, training });
+  const network = buildNetwork(description, { form, batch: batch ?? (training ? 4 : 1), training });
   if (training) buildTrainingStep(network, { optimizer: fast.optimizer });
   else markOutput('logits', network.logits);
-  return engine.plan(network.graph, { recompute });
+  return network.graph;
+}
+
+/** What a program would plan; nothing is run. */
+export function planOf(engine: Engine, request: ArenaRequest): MemoryNeed {
+  return engine.plan(graphOf(request), { recompute: request.recompute });
+}
+
+/** Steps that fell to the library's reference implementations, which are a hundred times slower than the others. */
+export function referenceSteps(engine: Engine, request: ArenaRequest): string[] {
+  const program = engine.compile(graphOf(request));
+  try {
+    return program
+      .report()
+      .steps.filter(({ implementation }) => /(^|_)ref\b/.test(implementation))
+      .map(({ op, path, implementation }) => `${op} at ${path}: ${implementation}`);
+  } finally {
+    program.dispose();
+  }
 }
 
 /** Arena over lower bound. */

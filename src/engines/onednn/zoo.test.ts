@@ -1,9 +1,9 @@
-// The arena of real networks, one of each family; `zoo.slow.test.ts` has all of them.
+// The arena of real networks, one of each family, and what computes their steps; `zoo.slow.test.ts` has all of them.
 import { describe, expect, it } from 'vitest';
 import { findNetwork } from '../../nets/index.ts';
 import type { Engine } from '../engine.ts';
 import { tryCreateOneDnnEngine } from './index.ts';
-import { arenaRatio, formsOf, planOf } from './zoo-testing.ts';
+import { arenaRatio, formsOf, planOf, referenceSteps } from './zoo-testing.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
 const engine = found as Engine;
@@ -26,5 +26,17 @@ describe.skipIf(found === undefined)(`the arena${reason === undefined ? '' : ` (
     ) as [number, number, number];
     expect(usual).toBeLessThan(0.7 * kept);
     expect(segments).toBeLessThan(0.45 * kept);
+  });
+});
+
+describe.skipIf(found === undefined || process.arch !== 'x64')('the steps', () => {
+  // A shortcut with zeros on both sides of its channels, and an LRN behind a convolution that leaves its result row-major.
+  it.each([
+    ['resnet20', 'cifar'],
+    ['alexnet', 'imagenet'],
+  ] as const)('of %s, form %s, are none of them computed by reference', (name, form) => {
+    const network = findNetwork(name);
+    for (const what of ['infer', 'train'] as const)
+      expect(referenceSteps(engine, { network, form, what })).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import type { Value } from '../../../graph/graph.ts';
 import type { LrnAttributes } from '../../../graph/ops/lrn.ts';
 import { argument, type Layout, type PrimitiveDescriptor } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
+import { isPadded } from './layouts.ts';
 
 function constants({ size, alpha, beta, k, sum }: LrnAttributes) {
   return { size, alpha: sum ? alpha * size : alpha, beta, k };
@@ -16,12 +17,33 @@ function describeForward(lowering: Lowering, layout: Layout, a: LrnAttributes, t
   return lowering.natives.describe('lrnForward', { ...constants(a), training, src: layout, dst: layout });
 }
 
+function describeBackward(lowering: Lowering, data: Layout, a: LrnAttributes, hint: PrimitiveDescriptor) {
+  const request = { ...constants(a), src: data, dst: data, data, hint };
+  return lowering.natives.describe('lrnBackward', request);
+}
+
+/**
+ * Where both passes are fast: the layout that `x` lies in, else blocks of channels. Of row-major pictures the library
+ * has only a reference gradient, a hundred times slower than the copy into blocks.
+ */
+function trainingLayout(lowering: Lowering, { layout }: Tensor, a: LrnAttributes): Layout {
+  const { natives } = lowering;
+  const blocked = ([8, 16] as const).map((block) => natives.blocked(layout.dims, layout.type, block));
+  const isFast = (candidate: Layout): boolean => {
+    const forward = describeForward(lowering, candidate, a, true);
+    const backward = forward && describeBackward(lowering, candidate, a, forward);
+    return backward !== undefined && !backward.implementation.includes('ref');
+  };
+  return [layout, ...blocked.filter((other) => !isPadded(other))].find(isFast) ?? layout;
+}
+
 export const lrn: Kernel = (lowering, node) => {
   const attributes = node.attributes as LrnAttributes;
   if (!isSupported(attributes)) return false;
   const x = node.inputs[0] as Value;
-  const source = lowering.current(x);
   const training = lowering.consumers(x).some((reader) => reader.op.name === 'lrnBackward');
+  const given = lowering.current(x);
+  const source = training ? lowering.as(x, trainingLayout(lowering, given, attributes)) : given;
   const descriptor = describeForward(lowering, source.layout, attributes, training);
   if (descriptor === undefined) return false;
   const layout = training ? descriptor.layout('workspace') : undefined;
@@ -42,9 +64,8 @@ export const lrn: Kernel = (lowering, node) => {
 export const lrnBackward: Kernel = (lowering, node) => {
   const attributes = node.attributes as LrnAttributes;
   if (!isSupported(attributes)) return false;
-  const { natives } = lowering;
   const [x, dy] = node.inputs as [Value, Value];
-  const source = lowering.current(x);
+  const source = lowering.as(x, trainingLayout(lowering, lowering.current(x), attributes));
   const forward = lowering
     .consumers(x)
     .find(
@@ -55,15 +76,7 @@ export const lrnBackward: Kernel = (lowering, node) => {
     forward && lowering.forwards.get(forward);
   // A pass of its own where the graph has only the gradient: its workspace is what the gradient reads.
   const hint = recorded?.descriptor ?? describeForward(lowering, source.layout, attributes, true);
-  const descriptor =
-    hint &&
-    natives.describe('lrnBackward', {
-      ...constants(attributes),
-      src: source.layout,
-      dst: source.layout,
-      data: source.layout,
-      hint,
-    });
+  const descriptor = hint && describeBackward(lowering, source.layout, attributes, hint);
   if (descriptor === undefined || hint === undefined) return false;
   let workspace = recorded?.workspace;
   if (recorded === undefined) {

@@ -129,14 +129,13 @@ function addChannels(lowering: Lowering, node: Node, before: number, after: numb
   const isWhole = [before, after, x.shape[1] as number].every(
     (channels) => channels === 0 || !isPadded(natives.layoutLike(blocked.layout, [n, channels, ...sizes])),
   );
-  const parts = partsOf(isWhole ? blocked : lowering.nativePlain(x));
-  const descriptor = natives.describe('concat', {
-    axis: 1,
-    sources: parts.map(({ layout }) => layout),
-    dst: null,
-  });
+  const source = isWhole ? blocked : lowering.nativePlain(x);
+  const parts = partsOf(source);
+  // Left to choose, the library follows the first part: one block of channels also lies as if they came last.
+  const dst = natives.layoutLike(source.layout, lowering.dims(y));
+  const descriptor = natives.describe('concat', { axis: 1, sources: parts.map(({ layout }) => layout), dst });
   if (descriptor === undefined) return false;
-  const result = lowering.define(y, descriptor.layout('dst') as Layout);
+  const result = lowering.define(y, dst);
   const sources = parts.map((part, i) => [argument.multipleSources + i, part] as const);
   lowering.step(node, descriptor, sources, [[argument.dst, result]]);
   return true;
