@@ -1,4 +1,4 @@
-// One rank of a training, or the one process that it is held against: node bench/ranks-worker.ts NET FORM BATCH THREADS
+// One rank of a training, or the one process that it is held against: node bench/ranks-worker.ts NET FORM BATCH DTYPE THREADS
 // Rank 0 answers a line N with the durations of N steps. A line 0 gets what the sums of the gradients cost in some more
 // steps, in which ranks call a roll behind the backward pass (means over steps and ranks, ms): a step, what of it was
 // waited for a later rank, for the gradients once all had arrived, and for the loss; those of the same sums made by
@@ -6,22 +6,26 @@
 import { createInterface } from 'node:readline';
 import { alone, joinRanks } from '../src/distribute/ranks.ts';
 import { chooseEngine } from '../src/engines/choose.ts';
+import type { ComputeType } from '../src/engines/engine.ts';
 import { uniforms } from '../src/graph/random.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import type { Form } from '../src/nets/network.ts';
 import { compilePrograms } from '../src/train/programs.ts';
 import { median } from './contender.ts';
 
-const [name, form, batchText, threads] = process.argv.slice(2) as [string, Form, string, string];
+const [name, form, batchText, dtype, threads] = process.argv.slice(2) as [
+  ...[string, Form, string],
+  ...[ComputeType, string],
+];
 const batch = Number(batchText);
-const ranks = process.argv[6] === 'alone' ? alone : joinRanks();
+const ranks = process.argv[7] === 'alone' ? alone : joinRanks();
 const { engine } = chooseEngine('onednn', { threads: Number(threads) });
 const { count } = ranks.part(batch);
 const size = 32;
 const classes = 100;
 const programs = compilePrograms({
   engine,
-  dtype: 'f32',
+  dtype,
   seed: 1,
   description: findNetwork(name),
   build: { form, classes, channels: 3, height: size, width: size, batch },

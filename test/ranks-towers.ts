@@ -7,8 +7,9 @@ import { run, temporaryFolder } from './cli.ts';
 
 const program = 'test/ranks/towers.ts';
 
-/** Norms below this count as this much: biases that start from 0 hold nothing but what was learned. */
-const smallest = 1e-3;
+/** Norms below these count as this much: biases that start from 0 hold nothing but gradients, with all of their error. */
+const smallest = { weights: 1e-2, momentum: 1e-3 };
+const isWeight = (name: string): boolean => /^\w+\.(weight|bias)$/.test(name);
 
 export interface TowersProof {
   readonly form: 'cifar' | 'imagenet';
@@ -63,14 +64,11 @@ export async function towersBesideOne(proof: TowersProof, launcher: Launcher): P
       squares += (data[i] as number) ** 2;
       apart += ((data[i] as number) - (other[i] as number)) ** 2;
     }
-    return { name, relative: Math.sqrt(apart / Math.max(squares, smallest ** 2)) };
+    const least = isWeight(name) ? smallest.weights : smallest.momentum;
+    return { name, relative: Math.sqrt(apart) / Math.max(Math.sqrt(squares), least) };
   });
-  const worst = (isWeight: boolean): number =>
-    Math.max(
-      ...states
-        .filter(({ name }) => /^\w+\.(weight|bias)$/.test(name) === isWeight)
-        .map(({ relative }) => relative),
-    );
+  const worst = (ofWeights: boolean): number =>
+    Math.max(...states.filter(({ name }) => isWeight(name) === ofWeights).map(({ relative }) => relative));
   const apart = (a: readonly (number | null)[], b: readonly (number | null)[]): number =>
     Math.max(
       0,
