@@ -22,7 +22,7 @@ export const scaling: FigureGroup = {
 /** From what `npm run results` has trained so far; nothing is trained for it. */
 export const results: FigureGroup = {
   name: 'results',
-  files: ['results.png'],
+  files: ['results.png', 'precision.png'],
   async make() {
     execFileSync(process.execPath, [join(root, 'tools/results.ts'), '--pages'], { stdio: 'inherit' });
   },

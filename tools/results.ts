@@ -9,9 +9,9 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../src/files.ts';
-import { drawResults } from './results/figure.ts';
+import { drawPrecision, drawResults } from './results/figure.ts';
 import { fillResults } from './results/page.ts';
-import { allRuns, commandOf, experiments, type Run } from './results/plan.ts';
+import { allRuns, commandOf, experiments, precision, type Run } from './results/plan.ts';
 import { outcomeOf, readStore, writeStore } from './results/store.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -44,7 +44,8 @@ function chooseRuns(ids: readonly string[]): Run[] {
   if (ids.length === 0) return runs;
   const wanted = ids.flatMap((id) => {
     const experiment = experiments.find((each) => each.id === id);
-    const found = experiment?.runs ?? runs.filter((run) => run.id === id);
+    const found =
+      experiment?.runs ?? (id === 'precision' ? precision : undefined) ?? runs.filter((run) => run.id === id);
     if (found.length === 0) fail(`There is no experiment or run '${id}'; --list shows what there is.`, 2);
     return found;
   });
@@ -83,8 +84,9 @@ async function makePages(): Promise<void> {
   const page = join(root, 'docs/results.md');
   mkdirSync(join(root, 'docs/figures'), { recursive: true });
   await drawResults(join(root, 'docs/figures/results.png'), store);
+  await drawPrecision(join(root, 'docs/figures/precision.png'), store);
   writeFileAtomic(page, fillResults(readFileSync(page, 'utf8'), store));
-  console.error('wrote docs/results.md and docs/figures/results.png');
+  console.error('wrote docs/results.md, docs/figures/results.png and docs/figures/precision.png');
 }
 
 function fail(message: string, exitCode: number): never {

@@ -1,13 +1,14 @@
 // docs/results.md's computed parts: the experiments, and CIFAR-100 beside what was published for it.
 import { findNetwork } from '../../src/nets/index.ts';
 import { fillParts, table } from '../page-parts.ts';
-import { commandOf, experiments, type Row, rows, untrained } from './plan.ts';
+import { commandOf, experiments, precision, type Row, rows, untrained } from './plan.ts';
 import type { Outcome, Store } from './store.ts';
-import { verdictOf } from './verdict.ts';
+import { distance, verdictOf } from './verdict.ts';
 
 export function fillResults(text: string, store: Store): string {
   return fillParts('docs/results.md', text, {
     experiments: experimentParts(store),
+    precision: precisionPart(store),
     'cifar-100': cifarTable(store),
     untrained: untrainedTable(),
   });
@@ -64,6 +65,34 @@ function verdictText([favoured, other]: readonly (Outcome | undefined)[]): strin
 
 function bestOf({ best }: Outcome): string {
   return best === null ? '' : `${best.epoch}: ${percent(best.testTop1Error)}`;
+}
+
+function precisionPart(store: Store): string {
+  const lines = precision.map((run) => {
+    const outcome = store[run.id];
+    const command = `\`${commandOf(run)}\``;
+    if (outcome === undefined) return [run.label, 'not trained', '', '', '', command];
+    const [first, last] = outcome.curve.map(({ validationTop1Error }) => percent(validationTop1Error));
+    const ended = [percent(outcome.testTop1Error), duration(outcome.seconds), command];
+    return [run.label, first ?? '', last ?? '', ...ended];
+  });
+  const heading = ['', 'validation, epoch 1', 'epoch 2', 'test top-1 error', 'time', 'command'];
+  return [precisionText(store), table(heading, lines)].join('\n\n');
+}
+
+/** Types are held against seeds: two types of one seed, and two seeds of one type. */
+function precisionText(store: Store): string {
+  const lossesOf = (dtype: string, seed: number) =>
+    store[precision.find((run) => run.dtype === dtype && run.seed === seed)?.id ?? '']?.losses;
+  const apart = (a: ReturnType<typeof lossesOf>, b: ReturnType<typeof lossesOf>): string =>
+    a === undefined || b === undefined ? 'not measured yet' : distance(a, b).toFixed(3);
+  return (
+    'Mean distance of two curves of the training loss. Between f32 and bf16: ' +
+    `${apart(lossesOf('f32', 1), lossesOf('bf16', 1))} (seed 1), ` +
+    `${apart(lossesOf('f32', 2), lossesOf('bf16', 2))} (seed 2). ` +
+    `Between the seeds: ${apart(lossesOf('f32', 1), lossesOf('f32', 2))} (f32), ` +
+    `${apart(lossesOf('bf16', 1), lossesOf('bf16', 2))} (bf16).`
+  );
 }
 
 const publishedHeading = 'published (200 epochs, best epoch on the test set)';

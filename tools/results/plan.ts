@@ -133,6 +133,28 @@ export const experiments: readonly Experiment[] = [
   })),
 ];
 
+/** Every how many steps a run of `precision` leaves a point of its curve. */
+export const curveWindow = 14;
+
+/** bf16 beside f32: the same two epochs, two seeds each, and the loss of every step. */
+export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16'; readonly seed: number })[] = [
+  1, 2,
+].flatMap((seed) =>
+  (['f32', 'bf16'] as const).map((dtype) => ({
+    ...{
+      id: `precision-${dtype}-${seed}`,
+      label: `${dtype}, seed ${seed}`,
+      network: 'resnet18',
+      dtype,
+      seed,
+    },
+    arguments: [
+      ...['--form', 'cifar', '--data', 'cifar-100@10', '--recipe', 'fast', '--epochs', '2', '--batch', '32'],
+      ...['--lr', '0.05', '--seed', `${seed}`, '--dtype', dtype, '--log-every', '1'],
+    ],
+  })),
+);
+
 /** A row of the table of results, with what was published for the same network (`laurel compare` has its protocol). */
 export interface Row extends Run {
   readonly form: 'cifar' | 'article';
@@ -172,7 +194,7 @@ export const untrained: readonly Row[] = [
 
 /** Everything that `npm run results` trains, each once. */
 export function allRuns(): Run[] {
-  const runs = [...experiments.flatMap((experiment) => experiment.runs), ...rows];
+  const runs = [...experiments.flatMap((experiment) => experiment.runs), ...precision, ...rows];
   return runs.filter((run, place) => runs.findIndex(({ id }) => id === run.id) === place);
 }
 

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../src/files.ts';
 import { readMetrics } from '../../src/run/metrics.ts';
 import type { EpochRecord, TrainResult } from '../../src/train/options.ts';
 import type { RunConfig } from '../../src/train/run-folder.ts';
-import { commandOf, type Run } from './plan.ts';
+import { commandOf, curveWindow, type Run } from './plan.ts';
 
 /** Errors in percent; null where nothing was measured. */
 export interface Outcome {
@@ -35,6 +35,8 @@ export interface Outcome {
     readonly trainTop1Error: number;
     readonly validationTop1Error: number | null;
   }[];
+  /** Of a run that keeps every step: the mean loss of each `curveWindow` of them. */
+  readonly losses?: readonly number[];
 }
 
 export type Store = Readonly<Record<string, Outcome>>;
@@ -55,7 +57,7 @@ export function outcomeOf(run: Run, folder: string, cpu: string): Outcome | unde
   const result = JSON.parse(readFileSync(summary, 'utf8')) as TrainResult;
   if (result.status !== 'finished') return undefined;
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as RunConfig;
-  const records = readMetrics<EpochRecord & { kind: string }>(join(folder, 'metrics.jsonl'));
+  const records = readMetrics<EpochRecord & { kind: string; loss: number }>(join(folder, 'metrics.jsonl'));
   const { engine, dtype, seed, pictures } = result.protocol;
   return {
     command: commandOf(run),
@@ -83,5 +85,15 @@ export function outcomeOf(run: Run, folder: string, cpu: string): Outcome | unde
         trainTop1Error,
         validationTop1Error,
       })),
+    ...(config.logEvery === 1
+      ? { losses: windowMeans(records.filter(({ kind }) => kind === 'step').map(({ loss }) => loss)) }
+      : {}),
   };
+}
+
+function windowMeans(values: readonly number[]): number[] {
+  return Array.from({ length: Math.floor(values.length / curveWindow) }, (_, place) => {
+    const window = values.slice(place * curveWindow, (place + 1) * curveWindow);
+    return Number((window.reduce((sum, value) => sum + value, 0) / curveWindow).toFixed(4));
+  });
 }

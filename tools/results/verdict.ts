@@ -23,3 +23,8 @@ export function verdictOf(favoured: Measured, other: Measured): Verdict {
     Math.abs(difference) <= 2 * deviation ? 'undecided' : difference > 0 ? 'as claimed' : 'contradicted';
   return { word, difference, deviation };
 }
+
+/** Mean distance of two curves, place by place. */
+export function distance(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, place) => sum + Math.abs(value - (b[place] ?? Number.NaN)), 0) / a.length;
+}

@@ -136,23 +136,32 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
     );
 
   const { propagation } = shared;
-  const direct = shared.convolutionDirect;
+  const algorithmOf = ({ algorithm = 'direct' }: Requests['convolutionForward']): number =>
+    shared.convolution[algorithm];
+  const propagationOf = ({ algorithm }: Requests['convolutionForward']): number =>
+    algorithm === 'winogradOfFixed' ? propagation.inference : propagation.training;
   const recipes: { [K in RequestKind]: (r: Requests[K], attributes: Pointer) => bigint | undefined } = {
     convolutionForward: (r, attributes) =>
       fromOperation(
-        convolution('forward', [propagation.training, direct], [r.src, r.weights, r.bias, r.dst], r, true),
+        convolution(
+          'forward',
+          [propagationOf(r), algorithmOf(r)],
+          [r.src, r.weights, r.bias, r.dst],
+          r,
+          true,
+        ),
         attributes,
         null,
       ),
     convolutionBackwardData: (r, attributes) =>
       fromOperation(
-        convolution('backward_data', [direct], [r.src, r.weights, undefined, r.dst], r, false),
+        convolution('backward_data', [algorithmOf(r)], [r.src, r.weights, undefined, r.dst], r, false),
         attributes,
         r.hint.handle,
       ),
     convolutionBackwardWeights: (r, attributes) =>
       fromOperation(
-        convolution('backward_weights', [direct], [r.src, r.weights, r.bias, r.dst], r, true),
+        convolution('backward_weights', [algorithmOf(r)], [r.src, r.weights, r.bias, r.dst], r, true),
         attributes,
         r.hint.handle,
       ),

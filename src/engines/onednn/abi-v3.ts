@@ -90,15 +90,18 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
   ];
 
   const { propagation } = shared;
-  const direct = shared.convolutionDirect;
+  const algorithmOf = ({ algorithm = 'direct' }: Requests['convolutionForward']): number =>
+    shared.convolution[algorithm];
+  const propagationOf = ({ algorithm }: Requests['convolutionForward']): number =>
+    algorithm === 'winogradOfFixed' ? propagation.inference : propagation.training;
   const recipes: { [K in RequestKind]: (r: Requests[K], attributes: Pointer) => bigint | undefined } = {
     convolutionForward: (r, attributes) =>
       create(
         'convolution_forward',
         'iipppppppp',
         [
-          propagation.training,
-          direct,
+          propagationOf(r),
+          algorithmOf(r),
           r.src.handle,
           r.weights.handle,
           r.bias?.handle ?? null,
@@ -111,7 +114,7 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
       create(
         'convolution_backward_data',
         'ipppppppp',
-        [direct, r.src.handle, r.weights.handle, r.dst.handle, ...geometry(r), r.hint.handle],
+        [algorithmOf(r), r.src.handle, r.weights.handle, r.dst.handle, ...geometry(r), r.hint.handle],
         attributes,
       ),
     convolutionBackwardWeights: (r, attributes) =>
@@ -119,7 +122,7 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
         'convolution_backward_weights',
         'ippppppppp',
         [
-          direct,
+          algorithmOf(r),
           r.src.handle,
           r.weights.handle,
           r.bias?.handle ?? null,

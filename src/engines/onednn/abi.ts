@@ -44,12 +44,21 @@ export type EltwiseAlgorithm = 'relu' | 'tanh' | 'logistic' | 'linear';
 export type ActivationAlgorithm = Exclude<EltwiseAlgorithm, 'linear'>;
 export type PoolingAlgorithm = 'max' | 'averageIncludingPadding' | 'averageExcludingPadding';
 
+export type ConvolutionAlgorithm = 'direct' | 'winograd' | 'winogradOfFixed';
+
 export interface NormalizationFlags {
   readonly globalStatistics?: boolean;
   readonly relu?: boolean;
 }
 
-type Convolution = WindowGeometry & { src: Layout; weights: Layout; bias?: Layout | undefined; dst: Layout };
+type Convolution = WindowGeometry & {
+  src: Layout;
+  weights: Layout;
+  bias?: Layout | undefined;
+  dst: Layout;
+  /** Default direct. `winogradOfFixed`, forward only: with filters that the primitive wants transformed beforehand. */
+  algorithm?: ConvolutionAlgorithm | undefined;
+};
 type Product = { src: Layout; weights: Layout; bias?: Layout | undefined; dst: Layout };
 type Pooling = WindowGeometry & {
   algorithm: PoolingAlgorithm;
@@ -144,7 +153,7 @@ export const shared = {
   },
   types: { bf16: 2, f32: 3, s32: 4, s8: 5, u8: 6 } satisfies Record<StorageType, number>,
   propagation: { training: 64, inference: 96, backward: 128, backwardData: 160, backwardWeights: 192 },
-  convolutionDirect: 1,
+  convolution: { direct: 1, winograd: 2, winogradOfFixed: 2 } satisfies Record<ConvolutionAlgorithm, number>,
   pooling: { max: 511, averageIncludingPadding: 767, averageExcludingPadding: 1023 },
   lrnAcrossChannels: 2815,
   binary: { add: 131056, multiply: 131057 },

@@ -1,6 +1,7 @@
 // For the tests over the networks: how far the plan of the arena is from the least that any plan can do with, and which
 // steps the library would compute by its definition.
 import { type Graph, markOutput } from '../../graph/graph.ts';
+import { normals } from '../../graph/random.ts';
 import { buildNetwork, type Form, type NetworkDescription } from '../../nets/network.ts';
 import { fast } from '../../train/recipes/fast.ts';
 import { buildTrainingStep } from '../../train/step.ts';
@@ -39,6 +40,30 @@ export function referenceSteps(engine: Engine, request: ArenaRequest): string[] 
   } finally {
     program.dispose();
   }
+}
+
+/** How far the logits in bf16 are from those in f32 for a picture of seeded noise: norm of the difference by norm. */
+export function logitsApart(engine: Engine, network: NetworkDescription, form: Form): number {
+  const graph = graphOf({ network, form, what: 'infer' });
+  const feeds = Object.fromEntries(
+    [...graph.inputs].map(([name, { shape }]) => [
+      name,
+      normals(
+        1,
+        1,
+        shape.reduce((all, size) => all * size, 1),
+      ),
+    ]),
+  );
+  const [full, half] = (['f32', 'bf16'] as const).map((dtype) => {
+    const program = engine.compile(graph, { dtype, seed: 1 });
+    try {
+      return [...(program.run(feeds).logits ?? [])];
+    } finally {
+      program.dispose();
+    }
+  }) as [number[], number[]];
+  return Math.hypot(...full.map((value, i) => value - (half[i] ?? Number.NaN))) / Math.hypot(...full);
 }
 
 /** Arena over lower bound. */

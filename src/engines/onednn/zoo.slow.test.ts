@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { networks } from '../../nets/index.ts';
 import type { Engine } from '../engine.ts';
 import { tryCreateOneDnnEngine } from './index.ts';
-import { arenaRatio, formsOf, referenceSteps } from './zoo-testing.ts';
+import { arenaRatio, formsOf, logitsApart, referenceSteps } from './zoo-testing.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
 const engine = found as Engine;
@@ -25,5 +25,15 @@ describe.skipIf(found === undefined || process.arch !== 'x64')('the steps', () =
   it.each(cases)('of %s, form %s, are none of them computed by reference', (_, form, network) => {
     for (const what of ['infer', 'train'] as const)
       expect(referenceSteps(engine, { network, form, what })).toEqual([]);
+  });
+});
+
+const hasBf16 = found?.describe().dtypes.includes('bf16') ?? false;
+
+describe.skipIf(!hasBf16)('logits in bf16 (where the library computes in it)', () => {
+  it.each(cases)('of %s, form %s, are near those in f32', (_, form, network) => {
+    const apart = logitsApart(engine, network, form);
+    expect(apart).toBeGreaterThan(0);
+    expect(apart).toBeLessThan(0.05);
   });
 });

@@ -32,10 +32,13 @@ export function questionOf(lowering: Lowering, node: Node): string {
   const shapes = (values: readonly Value[]): string =>
     values.map(({ shape }) => formatShape(shape)).join(' ');
   const geometry = geometryOf(attributes as Partial<ConvolutionAttributes>);
+  const { reluAfter, addInto } = lowering.fusion;
+  const addition = addInto.get(node);
+  const behind = `${addition ? ', sum' : ''}${reluAfter.has(addition ?? node) ? ', relu' : ''}`;
   const weights = inputs.find((value) => value.source.kind === 'state' && value.shape.length > 1);
   return (
     `${op.name} ${lowering.storageType(inputs[0] as Value)} ${shapes(inputs)} -> ${shapes(outputs)}${geometry}` +
-    `${lowering.fusion.reluAfter.has(node) ? ', relu' : ''}${weights ? `, weights ${weightsOf(lowering, weights)}` : ''}`
+    `${behind}${weights ? `, weights ${weightsOf(lowering, weights)}` : ''}`
   );
 }
 

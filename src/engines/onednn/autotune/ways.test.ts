@@ -3,9 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { createGraph } from '../../../graph/graph.ts';
 import { compareResults, type OpCase, opCases, type Results, runCase } from '../../cases.ts';
-import type { AutotuneReport, ComputeType, Engine, ProgramReport } from '../../engine.ts';
+import type { ComputeType, Engine, ProgramReport } from '../../engine.ts';
 import { createReferenceEngine } from '../../reference/index.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
+import { winogradNames } from './winograd.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
 const engine = found as Engine;
@@ -19,6 +20,7 @@ const names = [
   'merged groups of 8 channels',
   'merged groups of 16 channels',
   'merged groups of 32 channels',
+  ...winogradNames,
 ];
 const heavy = /^(convolution|linear)/;
 const cases = opCases.filter(({ op }) => heavy.test(op) || op === 'graph');
@@ -44,19 +46,25 @@ function watched(report: (said: ProgramReport) => void): Engine {
   };
 }
 
-function ops(choices: AutotuneReport['choices'], name: string): string[] {
-  return Object.entries(choices)
-    .filter(([, choice]) => choice === name)
-    .map(([question]) => question.split(' ')[0] as string);
-}
+/** oneDNN 2.x has Winograd's algorithm for AVX-512, and 3.x no more. */
+const { isa = '', library = '' } = found?.describe() ?? {};
+const hasWinograd = /AVX-?512|AMX/.test(isa) && library.startsWith('oneDNN 2.');
 
 describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (skipped: ${reason})`}`, () => {
   const dtypes = (found?.describe().dtypes ?? []).filter((dtype): dtype is ComputeType => dtype !== 'f64');
   const tolerances: Partial<Record<ComputeType, number>> = { f32: 1e-4, bf16: 3e-2 };
   const taken = new Map<string, Set<string>>();
+  const sums = new Map<string, number>();
   const check = (opCase: OpCase, dtype: ComputeType, implementation: string): void => {
     const applied: string[] = [];
-    const forced = watched(({ autotune }) => applied.push(...ops(autotune?.choices ?? {}, implementation)));
+    const forced = watched(({ autotune }) => {
+      const choices = Object.entries(autotune?.choices ?? {}).filter(
+        ([, choice]) => choice === implementation,
+      );
+      applied.push(...choices.map(([question]) => question.split(' ')[0] as string));
+      const withSum = choices.filter(([question]) => question.includes(', sum, relu')).length;
+      sums.set(implementation, (sums.get(implementation) ?? 0) + withSum);
+    });
     const actual = runCase(forced, opCase, { dtype, implementation });
     if (applied.length === 0) return;
     const expected = oracle(opCase, dtype === 'bf16' ? 'bf16' : 'f64');
@@ -105,5 +113,12 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
         'convolutionBackwardData',
         'convolutionBackwardWeights',
       ]);
+    expect(winogradNames.map(on)).toEqual(
+      hasWinograd
+        ? [['convolution'], ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights']]
+        : [[], []],
+    );
+    // A sum and a ReLU inside, as at the end of a residual block.
+    if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
   });
 });

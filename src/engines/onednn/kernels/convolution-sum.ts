@@ -1,23 +1,23 @@
 // A convolution that adds its result to what stands where it writes: the other operand of the addition behind it, which
 // nobody reads later. With the ReLU behind that the whole end of a residual block is one primitive.
 import type { Node, Value } from '../../../graph/graph.ts';
-import { argument, type Layout, type PostOperation, type PrimitiveDescriptor } from '../abi.ts';
+import { argument, type Layout, type PostOperation } from '../abi.ts';
+import type { Ways } from '../autotune/ways.ts';
 import { otherOperand } from '../fusion.ts';
 import { type Lowering, reluAfter } from '../lowering.ts';
 
 const sum: readonly PostOperation[] = [{ kind: 'sum', scale: 1 }];
 
-/** `describe` asks for the convolution with something behind it. False where the library has none with a sum. */
-export function convolutionWithSum(
-  lowering: Lowering,
-  node: Node,
-  describe: (behind: readonly PostOperation[]) => PrimitiveDescriptor | undefined,
-): boolean {
-  const addition = lowering.fusion.addInto.get(node);
-  if (addition === undefined) return false;
+/** What runs behind such a convolution; undefined where none of the additions behind a node runs inside it. */
+export function behindSum({ fusion }: Lowering, node: Node): readonly PostOperation[] | undefined {
+  const addition = fusion.addInto.get(node);
+  if (addition === undefined) return undefined;
+  return fusion.reluAfter.has(addition) ? [...sum, ...reluAfter] : sum;
+}
+
+export const lowerWithSum: Ways['lower'] = (lowering, node, descriptor) => {
+  const addition = lowering.fusion.addInto.get(node) as Node;
   const relu = lowering.fusion.reluAfter.get(addition);
-  const descriptor = describe(relu ? [...sum, ...reluAfter] : sum);
-  if (descriptor === undefined || descriptor.implementation.startsWith('ref')) return false;
   const [x, w, b] = node.inputs as [Value, Value, Value?];
   const layout = (query: 'src' | 'weights' | 'dst') => descriptor.layout(query) as Layout;
   const other = otherOperand(addition, node.outputs[0] as Value) as Value;
@@ -30,5 +30,4 @@ export function convolutionWithSum(
   lowering.step(node, descriptor, inputs, [[argument.dst, target]]);
   lowering.alias((relu ?? addition).outputs[0] as Value, target);
   lowering.forwards.set(addition, { descriptor });
-  return true;
-}
+};

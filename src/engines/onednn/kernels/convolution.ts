@@ -2,15 +2,22 @@
 // beside its primitives are in ../autotune.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import type { Layout, PostOperation, WindowGeometry } from '../abi.ts';
+import type {
+  ConvolutionAlgorithm,
+  Layout,
+  PostOperation,
+  PrimitiveDescriptor,
+  WindowGeometry,
+} from '../abi.ts';
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
 import { lowerBest, type Ways } from '../autotune/ways.ts';
 import { shiftedProducts } from '../autotune/weight-gradients.ts';
+import { winograd } from '../autotune/winograd.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
-import { convolutionWithSum } from './convolution-sum.ts';
+import { behindSum, lowerWithSum } from './convolution-sum.ts';
 import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
 
 function geometry({ stride, padding, dilation }: ConvolutionAttributes): WindowGeometry {
@@ -41,48 +48,95 @@ function request(lowering: Lowering, attributes: ConvolutionAttributes, { x, w, 
   };
 }
 
-function describeForward(lowering: Lowering, node: Node, behind: readonly PostOperation[]) {
+type Describe = (
+  lowering: Lowering,
+  node: Node,
+  by?: ConvolutionAlgorithm,
+) => PrimitiveDescriptor | undefined;
+
+function describeForward(
+  lowering: Lowering,
+  node: Node,
+  behind: readonly PostOperation[],
+  algorithm?: ConvolutionAlgorithm,
+): PrimitiveDescriptor | undefined {
   const [x, w, b] = node.inputs as [Value, Value, Value?];
   const parts = { x, w, y: resultOf(lowering, node), bias: b && lowering.plain(b).layout };
-  return lowering.natives.describe('convolutionForward', request(lowering, node.attributes, parts), behind);
+  const asked = { ...request(lowering, node.attributes, parts), algorithm };
+  return lowering.natives.describe('convolutionForward', asked, behind);
 }
 
-const forwardWays: Ways = {
-  describe: (lowering, node) =>
-    describeForward(lowering, node, lowering.fusion.reluAfter.has(node) ? reluAfter : []),
-  lower: lowerForward,
-  others: [pointwise, ...mergedForward],
+const describeDataGradient: Describe = (lowering, node, algorithm) => {
+  const [dy, w] = node.inputs as [Value, Value];
+  const asked = request(lowering, node.attributes, { x: node.outputs[0] as Value, w, y: dy });
+  const hint = lowering.natives.describe('convolutionForward', asked);
+  return hint && lowering.natives.describe('convolutionBackwardData', { ...asked, algorithm, hint });
+};
+
+const describeWeightGradient: Describe = (lowering, node, algorithm) => {
+  const [x, dy] = node.inputs as [Value, Value];
+  const [dw, db] = node.outputs as [Value, Value?];
+  const { natives } = lowering;
+  const bias = db && lowering.plainLayout(db);
+  const asked = request(lowering, node.attributes, { x, w: dw, y: dy, bias });
+  const hint = natives.describe('convolutionForward', asked);
+  const weights = natives.anyLayout(lowering.dims(dw), 'f32');
+  return hint && natives.describe('convolutionBackwardWeights', { ...asked, weights, algorithm, hint });
+};
+
+/** The ways to compute a convolution with `behind` behind it; none where that is undefined. */
+function forwardWays(
+  behind: (lowering: Lowering, node: Node) => readonly PostOperation[] | undefined,
+  lower: Ways['lower'],
+  others: Ways['others'],
+): Ways {
+  const describe: Describe = (lowering, node, algorithm) => {
+    const operations = behind(lowering, node);
+    return operations && describeForward(lowering, node, operations, algorithm);
+  };
+  const byWinograd: Ways['describe'] = (lowering, node) => {
+    const isFixed = lowering.isUnchanging(node.inputs[1] as Value);
+    return describe(lowering, node, isFixed ? 'winogradOfFixed' : 'winograd');
+  };
+  return { describe, lower, others: [...others, ...winograd(byWinograd, lower)] };
+}
+
+const plainWays = forwardWays(
+  ({ fusion }, node) => (fusion.reluAfter.has(node) ? reluAfter : []),
+  lowerForward,
+  [pointwise, ...mergedForward],
+);
+
+/** Plain loops with a sum inside are slower than a convolution and an addition. */
+const sumWays = forwardWays(behindSum, lowerWithSum, []);
+const withSum: Ways = {
+  ...sumWays,
+  describe(lowering, node) {
+    const found = sumWays.describe(lowering, node);
+    return found?.implementation.startsWith('ref') ? undefined : found;
+  },
 };
 
 const dataGradientWays: Ways = {
-  describe(lowering, node) {
-    const [dy, w] = node.inputs as [Value, Value];
-    const asked = request(lowering, node.attributes, { x: node.outputs[0] as Value, w, y: dy });
-    const hint = lowering.natives.describe('convolutionForward', asked);
-    return hint && lowering.natives.describe('convolutionBackwardData', { ...asked, hint });
-  },
+  describe: describeDataGradient,
   lower: lowerDataGradient,
-  others: [dataGradientByPhases, pointwiseGradient, ...mergedGradient],
+  others: [
+    ...[dataGradientByPhases, pointwiseGradient, ...mergedGradient],
+    ...winograd((lowering, node) => describeDataGradient(lowering, node, 'winograd'), lowerDataGradient),
+  ],
 };
 
 const weightGradientWays: Ways = {
-  describe(lowering, node) {
-    const [x, dy] = node.inputs as [Value, Value];
-    const [dw, db] = node.outputs as [Value, Value?];
-    const { natives } = lowering;
-    const bias = db && lowering.plainLayout(db);
-    const asked = request(lowering, node.attributes, { x, w: dw, y: dy, bias });
-    const hint = natives.describe('convolutionForward', asked);
-    const weights = natives.anyLayout(lowering.dims(dw), 'f32');
-    return hint && natives.describe('convolutionBackwardWeights', { ...asked, weights, hint });
-  },
+  describe: describeWeightGradient,
   lower: lowerWeightGradient,
-  others: [shiftedProducts, weightGradientByPhases, ...mergedWeightGradient],
+  others: [
+    ...[shiftedProducts, weightGradientByPhases, ...mergedWeightGradient],
+    ...winograd((lowering, node) => describeWeightGradient(lowering, node, 'winograd'), lowerWeightGradient),
+  ],
 };
 
 export const convolution: Kernel = (lowering, node) =>
-  convolutionWithSum(lowering, node, (behind) => describeForward(lowering, node, behind)) ||
-  lowerBest(lowering, node, forwardWays);
+  lowerBest(lowering, node, withSum) || lowerBest(lowering, node, plainWays);
 export const convolutionBackwardData: Kernel = (lowering, node) =>
   lowerBest(lowering, node, dataGradientWays);
 export const convolutionBackwardWeights: Kernel = (lowering, node) =>
