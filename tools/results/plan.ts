@@ -88,7 +88,7 @@ export const experiments: readonly Experiment[] = [
     title: 'Cardinality at equal cost, 50 layers',
     claim: 'At equal cost, 32 paths of 4 channels are better than one of 64.',
     source: 'Xie et al. 2017, table 3',
-    runs: variants('cardinality', brief(5, 3), [
+    runs: variants('cardinality', [...brief(5, 3), '--autotune', 'on'], [
       ['32 paths', 'resnext50'],
       ['one path', 'resnext50', '--cardinality', '1', '--width', '64'],
     ]),

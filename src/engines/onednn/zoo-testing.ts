@@ -1,11 +1,11 @@
 // For the tests over the networks: how far the plan of the arena is from the least that any plan can do with, and which
 // steps the library would compute by its definition.
-import { type Graph, markOutput } from '../../graph/graph.ts';
+import { type Graph, markOutput, type Value } from '../../graph/graph.ts';
 import { normals } from '../../graph/random.ts';
 import { buildNetwork, type Form, type NetworkDescription } from '../../nets/network.ts';
 import { fast } from '../../train/recipes/fast.ts';
 import { buildTrainingStep } from '../../train/step.ts';
-import type { CompileOptions, Engine, MemoryNeed } from '../engine.ts';
+import type { CompileOptions, ComputeType, Engine, MemoryNeed } from '../engine.ts';
 
 export interface ArenaRequest {
   readonly network: NetworkDescription;
@@ -42,28 +42,42 @@ export function referenceSteps(engine: Engine, request: ArenaRequest): string[] 
   }
 }
 
-/** How far the logits in bf16 are from those in f32 for a picture of seeded noise: norm of the difference by norm. */
-export function logitsApart(engine: Engine, network: NetworkDescription, form: Form): number {
+/** How far logits are from those in f32 for a picture of seeded noise: norm of the difference by norm. */
+export interface Apart {
+  readonly inBf16: number;
+  /** In f32, of a picture whose numbers are off by as much as bf16 rounds: deep networks with gates enlarge it. */
+  readonly ofRoundedPicture: number;
+}
+
+export function logitsApart(engine: Engine, network: NetworkDescription, form: Form): Apart {
   const graph = graphOf({ network, form, what: 'infer' });
-  const feeds = Object.fromEntries(
-    [...graph.inputs].map(([name, { shape }]) => [
-      name,
-      normals(
-        1,
-        1,
-        shape.reduce((all, size) => all * size, 1),
-      ),
-    ]),
+  const [[name, { shape }]] = graph.inputs as unknown as [[string, Value]];
+  const picture = normals(
+    1,
+    1,
+    shape.reduce((all, size) => all * size, 1),
   );
-  const [full, half] = (['f32', 'bf16'] as const).map((dtype) => {
+  const off = normals(2, 1, picture.length);
+  const logitsIn = (dtype: ComputeType, data: Float64Array): number[] => {
     const program = engine.compile(graph, { dtype, seed: 1 });
     try {
-      return [...(program.run(feeds).logits ?? [])];
+      return [...(program.run({ [name]: data }).logits ?? [])];
     } finally {
       program.dispose();
     }
-  }) as [number[], number[]];
-  return Math.hypot(...full.map((value, i) => value - (half[i] ?? Number.NaN))) / Math.hypot(...full);
+  };
+  const full = logitsIn('f32', picture);
+  const apart = (other: readonly number[]): number =>
+    Math.hypot(...full.map((value, i) => value - (other[i] ?? Number.NaN))) / Math.hypot(...full);
+  return {
+    inBf16: apart(logitsIn('bf16', picture)),
+    ofRoundedPicture: apart(
+      logitsIn(
+        'f32',
+        picture.map((value, i) => value * (1 + 2 ** -8 * (off[i] ?? 0))),
+      ),
+    ),
+  };
 }
 
 /** Arena over lower bound. */

@@ -30,10 +30,12 @@ describe.skipIf(found === undefined)(`the arena${reason === undefined ? '' : ` (
 });
 
 describe.skipIf(found === undefined || process.arch !== 'x64')('the steps', () => {
-  // A shortcut with zeros on both sides of its channels, and an LRN behind a convolution that leaves its result row-major.
+  // A shortcut with zeros on both sides of its channels, an LRN behind a convolution that leaves its result row-major, and
+  // batch norms behind groups of four channels.
   it.each([
     ['resnet20', 'cifar'],
     ['alexnet', 'imagenet'],
+    ['resnext50', 'cifar'],
   ] as const)('of %s, form %s, are none of them computed by reference', (name, form) => {
     const network = findNetwork(name);
     for (const what of ['infer', 'train'] as const)

@@ -2,11 +2,21 @@
 // in a workspace then, so that its gradient masks without reading the output again.
 import type { Node, Value } from '../../../graph/graph.ts';
 import { argument, type Layout } from '../abi.ts';
-import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
+import { type Kernel, type Lowering, reluAfter, type Tensor } from '../lowering.ts';
+import { isFast, readable } from './layouts.ts';
 
 /** oneDNN normalises pictures; vectors (NxC) are few numbers and stay on the host. */
 function isPicture(value: Value): boolean {
   return value.shape.length === 4;
+}
+
+/** Grouped convolutions on AVX-512 leave layouts (blocks of 4) that the library normalises by plain loops. */
+function sourceOf(lowering: Lowering, x: Value): Tensor {
+  return readable(lowering, x, (src) =>
+    isFast(
+      lowering.natives.describe('normalizationForward', { src, epsilon: 1e-5, training: true, flags: {} }),
+    ),
+  );
 }
 
 export const batchNormTraining: Kernel = (lowering, node) => {
@@ -15,7 +25,7 @@ export const batchNormTraining: Kernel = (lowering, node) => {
   const relu = lowering.fusion.reluAfter.get(node);
   const [, mean, variance] = node.outputs as [Value, Value, Value];
   const y = (relu ?? node).outputs[0] as Value;
-  const source = lowering.current(x);
+  const source = sourceOf(lowering, x);
   const descriptor = lowering.natives.describe('normalizationForward', {
     src: source.layout,
     epsilon: node.attributes.epsilon,
@@ -49,7 +59,7 @@ export const batchNormInference: Kernel = (lowering, node) => {
   if (!isPicture(x)) return false;
   const relu = lowering.fusion.reluAfter.get(node);
   const y = (relu ?? node).outputs[0] as Value;
-  const source = lowering.current(x);
+  const source = sourceOf(lowering, x);
   const descriptor = lowering.natives.describe(
     'normalizationForward',
     {
@@ -97,7 +107,7 @@ export const batchNormBackward: Kernel = (lowering, node) => {
   if (!isPicture(x)) return false;
   const { natives } = lowering;
   const { epsilon, globalStatistics } = node.attributes as { epsilon: number; globalStatistics: boolean };
-  const source = lowering.current(x);
+  const source = sourceOf(lowering, x);
   const absorbed = absorbedReluBackward(lowering, node);
   const dy = absorbed ? (absorbed.inputs[1] as Value) : dyAsGiven;
   const flags = { globalStatistics, relu: absorbed !== undefined };

@@ -4,7 +4,7 @@ import type { Value } from '../../../graph/graph.ts';
 import type { LrnAttributes } from '../../../graph/ops/lrn.ts';
 import { argument, type Layout, type PrimitiveDescriptor } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
-import { isPadded } from './layouts.ts';
+import { isFast, readable } from './layouts.ts';
 
 function constants({ size, alpha, beta, k, sum }: LrnAttributes) {
   return { size, alpha: sum ? alpha * size : alpha, beta, k };
@@ -22,19 +22,12 @@ function describeBackward(lowering: Lowering, data: Layout, a: LrnAttributes, hi
   return lowering.natives.describe('lrnBackward', request);
 }
 
-/**
- * Where both passes are fast: the layout that `x` lies in, else blocks of channels. Of row-major pictures the library
- * has only a reference gradient, a hundred times slower than the copy into blocks.
- */
-function trainingLayout(lowering: Lowering, { layout }: Tensor, a: LrnAttributes): Layout {
-  const { natives } = lowering;
-  const blocked = ([8, 16] as const).map((block) => natives.blocked(layout.dims, layout.type, block));
-  const isFast = (candidate: Layout): boolean => {
-    const forward = describeForward(lowering, candidate, a, true);
-    const backward = forward && describeBackward(lowering, candidate, a, forward);
-    return backward !== undefined && !backward.implementation.includes('ref');
-  };
-  return [layout, ...blocked.filter((other) => !isPadded(other))].find(isFast) ?? layout;
+/** Of row-major pictures the library has only a reference gradient: both passes read blocks of channels then. */
+function trainingSource(lowering: Lowering, x: Value, a: LrnAttributes): Tensor {
+  return readable(lowering, x, (layout) => {
+    const forward = describeForward(lowering, layout, a, true);
+    return isFast(forward && describeBackward(lowering, layout, a, forward));
+  });
 }
 
 export const lrn: Kernel = (lowering, node) => {
@@ -42,8 +35,7 @@ export const lrn: Kernel = (lowering, node) => {
   if (!isSupported(attributes)) return false;
   const x = node.inputs[0] as Value;
   const training = lowering.consumers(x).some((reader) => reader.op.name === 'lrnBackward');
-  const given = lowering.current(x);
-  const source = training ? lowering.as(x, trainingLayout(lowering, given, attributes)) : given;
+  const source = training ? trainingSource(lowering, x, attributes) : lowering.current(x);
   const descriptor = describeForward(lowering, source.layout, attributes, training);
   if (descriptor === undefined) return false;
   const layout = training ? descriptor.layout('workspace') : undefined;
@@ -65,7 +57,7 @@ export const lrnBackward: Kernel = (lowering, node) => {
   const attributes = node.attributes as LrnAttributes;
   if (!isSupported(attributes)) return false;
   const [x, dy] = node.inputs as [Value, Value];
-  const source = lowering.as(x, trainingLayout(lowering, lowering.current(x), attributes));
+  const source = trainingSource(lowering, x, attributes);
   const forward = lowering
     .consumers(x)
     .find(
