@@ -88,10 +88,14 @@ export const experiments: readonly Experiment[] = [
     title: 'Cardinality at equal cost, 50 layers',
     claim: 'At equal cost, 32 paths of 4 channels are better than one of 64.',
     source: 'Xie et al. 2017, table 3',
-    runs: variants('cardinality', [...brief(5, 3), '--autotune', 'on'], [
-      ['32 paths', 'resnext50'],
-      ['one path', 'resnext50', '--cardinality', '1', '--width', '64'],
-    ]),
+    runs: variants(
+      'cardinality',
+      [...brief(5, 3), '--autotune', 'on'],
+      [
+        ['32 paths', 'resnext50'],
+        ['one path', 'resnext50', '--cardinality', '1', '--width', '64'],
+      ],
+    ),
   },
   ...(
     [
@@ -134,7 +138,7 @@ export const experiments: readonly Experiment[] = [
 ];
 
 /** Every how many steps a run of `precision` leaves a point of its curve. */
-export const curveWindow = 14;
+export const curveWindow = 7;
 
 /** bf16 beside f32: the same two epochs, two seeds each, and the loss of every step. */
 export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16'; readonly seed: number })[] = [
@@ -149,7 +153,7 @@ export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16'; readon
       seed,
     },
     arguments: [
-      ...['--form', 'cifar', '--data', 'cifar-100@10', '--recipe', 'fast', '--epochs', '2', '--batch', '32'],
+      ...['--form', 'cifar', '--data', 'cifar-100@5', '--recipe', 'fast', '--epochs', '2', '--batch', '32'],
       ...['--lr', '0.05', '--seed', `${seed}`, '--dtype', dtype, '--log-every', '1'],
     ],
   })),
