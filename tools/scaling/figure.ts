@@ -50,7 +50,7 @@ function measuredPanel(measured: Measured): CurvesOptions {
     title: 'two ranks on one machine, 32x32',
     subtitle: `${measured.machine}, ${measured.wires[0]?.mpi}, a thread each`,
     series,
-    xLabel: 'pictures on each rank, as a power of 2',
+    xLabel: 'pictures a rank, log2',
     yLabel: '% of perfect scaling',
     yMin: 0,
   };
