@@ -11,6 +11,11 @@ import { mayOverwrite } from './in-place.ts';
 /** Of the rows that are done at a time. */
 const partBytes = 2 ** 23;
 
+/** Whether a layer's weights are worth parts. */
+export function isLarge({ shape }: Value): boolean {
+  return shape.reduce((all, size) => all * size, elementBytes.f32) >= 2 * partBytes;
+}
+
 /** A layer whose gradient the optimiser's node `sgd` takes some rows at a time. */
 export interface LayerInParts {
   readonly layer: Node;
@@ -35,7 +40,7 @@ export function layerInParts(
   const [outputs, inputs] = dw.shape as [number, number];
   const readers = lowering.consumers(dw);
   const sgd = readers[0];
-  if (layout === undefined || outputs * inputs * elementBytes.f32 < 2 * partBytes) return undefined;
+  if (layout === undefined || !isLarge(dw)) return undefined;
   if (readers.length !== 1 || sgd?.op.name !== 'sgd' || lowering.isKeptOutput(dw)) return undefined;
   const { scaled, steps = 1 } = sgd.attributes as SgdAttributes;
   const [w, , v] = sgd.inputs as [Value, Value, Value];

@@ -4,7 +4,8 @@ import type { Layout, PrimitiveDescriptor } from '../abi.ts';
 import { productsForward, productsGradient, productsWeightGradient } from '../autotune/products.ts';
 import { lowerBest, type Ways } from '../autotune/ways.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
-import { biasGradient, type LayerInParts, layerInParts } from './linear-update.ts';
+import { isFast } from './layouts.ts';
+import { biasGradient, isLarge, type LayerInParts, layerInParts } from './linear-update.ts';
 import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
 
 function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout) {
@@ -18,7 +19,8 @@ function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout
 
 /**
  * Weights that change with every step are read as they lie, where the same kernel takes them so: at small batches
- * reordering them takes longer than the layer itself. `describe` asks for the primitive on a layout of the weights.
+ * reordering them takes longer than the layer itself. Those of large layers are read as they lie by any kernel: the copy
+ * would be the largest thing in memory. `describe` asks for the primitive on a layout of the weights.
  */
 function onWeightsAsTheyLie(
   lowering: Lowering,
@@ -29,7 +31,8 @@ function onWeightsAsTheyLie(
   const lying = lowering.current(w).layout;
   if (lowering.isUnchanging(w) || lying.type !== lowering.storageType(x)) return preferred;
   const asTheyLie = describe(lying);
-  return asTheyLie?.implementation === preferred?.implementation ? asTheyLie : preferred;
+  const isSame = asTheyLie?.implementation === preferred?.implementation;
+  return isSame || (isLarge(w) && isFast(asTheyLie)) ? asTheyLie : preferred;
 }
 
 const forwardWays: Ways = {
@@ -80,9 +83,15 @@ export const linearBackwardWeights: Kernel = (lowering, node) => {
   return true;
 };
 
-/** The layout in which the gradient of the weights comes; the weights are best kept in the same one. */
+/**
+ * The layout in which the gradient of the weights comes; the weights are best kept in the same one. Blocks, as AVX-512 and
+ * 3.x like them, have no rows to be taken in parts: a large layer's weights stay row-major for that.
+ */
 export function weightGradientLayout(lowering: Lowering, node: Node): Layout | undefined {
-  return weightGradientWays.describe(lowering, node)?.layout('diffWeights');
+  const preferred = weightGradientWays.describe(lowering, node)?.layout('diffWeights');
+  const rows = lowering.plainLayout(node.outputs[0] as Value);
+  const hasParts = (layout: Layout | undefined) => layerInParts(lowering, node, layout) !== undefined;
+  return !hasParts(preferred) && hasParts(rows) ? rows : preferred;
 }
 
 /** The layer of a weight gradient that its optimiser takes some rows at a time; undefined where it comes as a whole. */
