@@ -87,20 +87,21 @@ describe('memory of training', () => {
   });
 
   const { engine } = tryCreateOneDnnEngine();
-  it.skipIf(engine === undefined).each(['lenet', 'resnet20'])(
-    'is near what the native engine plans for %s',
-    (name) => {
-      const description: NetworkDescription = findNetwork(name);
-      const network = buildNetwork(description, { batch: 16, training: true });
-      const { graph } = buildTrainingStep(network, { optimizer: fast.optimizer });
-      const program = engine?.compile(graph, { dtype: 'f32' });
-      const { arenaBytes = 0 } = program?.report() ?? {};
-      program?.dispose();
-      const { activations, gradients } = trainingMemory(description, { batch: 16 }).f32;
-      expect(arenaBytes / (activations + gradients)).toBeGreaterThan(0.6);
-      expect(arenaBytes / (activations + gradients)).toBeLessThan(1.5);
-    },
-  );
+  // LeNet's six channels lie in blocks of up to 16.
+  it.skipIf(engine === undefined).each([
+    ['lenet', 1.5 * (16 / 6)],
+    ['resnet20', 1.5],
+  ] as const)('is near what the native engine plans for %s', (name, most) => {
+    const description: NetworkDescription = findNetwork(name);
+    const network = buildNetwork(description, { batch: 16, training: true });
+    const { graph } = buildTrainingStep(network, { optimizer: fast.optimizer });
+    const program = engine?.compile(graph, { dtype: 'f32' });
+    const { arenaBytes = 0 } = program?.report() ?? {};
+    program?.dispose();
+    const { activations, gradients } = trainingMemory(description, { batch: 16 }).f32;
+    expect(arenaBytes / (activations + gradients)).toBeGreaterThan(0.6);
+    expect(arenaBytes / (activations + gradients)).toBeLessThan(most);
+  });
 });
 
 describe('published errors', () => {
