@@ -7,10 +7,6 @@ import { run, temporaryFolder } from './cli.ts';
 
 const program = 'test/ranks/towers.ts';
 
-/** Norms below these count as this much: biases that start from 0 hold nothing but gradients, with all of their error. */
-const smallest = { weights: 1e-2, momentum: 1e-3 };
-const isWeight = (name: string): boolean => /^\w+\.(weight|bias)$/.test(name);
-
 export interface TowersProof {
   readonly form: 'cifar' | 'imagenet';
   readonly size: number;
@@ -18,6 +14,8 @@ export interface TowersProof {
   readonly steps: number;
   /** Default 0.01. */
   readonly rate?: number;
+  /** Norms below this count as this much: biases that start from 0 hold nothing but what was learned. Default 1e-3. */
+  readonly smallest?: number;
   readonly flags?: readonly string[];
 }
 
@@ -41,7 +39,7 @@ export interface Difference {
 
 /** How far two towers are from one process. */
 export async function towersBesideOne(proof: TowersProof, launcher: Launcher): Promise<Difference> {
-  const { form, size, batch, steps, rate = 0.01, flags = [] } = proof;
+  const { form, size, batch, steps, rate = 0.01, smallest = 1e-3, flags = [] } = proof;
   const folder = temporaryFolder();
   const argumentsFor = (name: string) => [
     join(folder, name),
@@ -64,11 +62,14 @@ export async function towersBesideOne(proof: TowersProof, launcher: Launcher): P
       squares += (data[i] as number) ** 2;
       apart += ((data[i] as number) - (other[i] as number)) ** 2;
     }
-    const least = isWeight(name) ? smallest.weights : smallest.momentum;
-    return { name, relative: Math.sqrt(apart) / Math.max(Math.sqrt(squares), least) };
+    return { name, relative: Math.sqrt(apart / Math.max(squares, smallest ** 2)) };
   });
-  const worst = (ofWeights: boolean): number =>
-    Math.max(...states.filter(({ name }) => isWeight(name) === ofWeights).map(({ relative }) => relative));
+  const worst = (isWeight: boolean): number =>
+    Math.max(
+      ...states
+        .filter(({ name }) => /^\w+\.(weight|bias)$/.test(name) === isWeight)
+        .map(({ relative }) => relative),
+    );
   const apart = (a: readonly (number | null)[], b: readonly (number | null)[]): number =>
     Math.max(
       0,

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../src/files.ts';
 import { drawPrecision, drawResults } from './results/figure.ts';
 import { fillResults } from './results/page.ts';
-import { allRuns, commandOf, experiments, precision, type Run } from './results/plan.ts';
+import { allRuns, commandOf, type Run, runsOf } from './results/plan.ts';
 import { outcomeOf, readStore, writeStore } from './results/store.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -40,12 +40,9 @@ function readArguments(given: readonly string[]) {
 }
 
 function chooseRuns(ids: readonly string[]): Run[] {
-  const runs = allRuns();
-  if (ids.length === 0) return runs;
+  if (ids.length === 0) return allRuns();
   const wanted = ids.flatMap((id) => {
-    const experiment = experiments.find((each) => each.id === id);
-    const found =
-      experiment?.runs ?? (id === 'precision' ? precision : undefined) ?? runs.filter((run) => run.id === id);
+    const found = runsOf(id);
     if (found.length === 0) fail(`There is no experiment or run '${id}'; --list shows what there is.`, 2);
     return found;
   });

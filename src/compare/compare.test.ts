@@ -87,9 +87,10 @@ describe('memory of training', () => {
   });
 
   const { engine } = tryCreateOneDnnEngine();
-  // LeNet's six channels lie in blocks of up to 16.
+  // LeNet's six channels lie in blocks of 16 on AVX-512, which take 16 / 6 of the room.
+  const padding = /AVX-512/.test(engine?.describe().isa ?? '') ? 16 / 6 : 1;
   it.skipIf(engine === undefined).each([
-    ['lenet', 1.5 * (16 / 6)],
+    ['lenet', 1.5 * padding],
     ['resnet20', 1.5],
   ] as const)('is near what the native engine plans for %s', (name, most) => {
     const description: NetworkDescription = findNetwork(name);

@@ -82,16 +82,17 @@ function precisionPart(store: Store): string {
 
 /** Types are held against seeds: two types of one seed, and two seeds of one type. */
 function precisionText(store: Store): string {
-  const lossesOf = (dtype: string, seed: number) =>
-    store[precision.find((run) => run.dtype === dtype && run.seed === seed)?.id ?? '']?.losses;
-  const apart = (a: ReturnType<typeof lossesOf>, b: ReturnType<typeof lossesOf>): string =>
-    a === undefined || b === undefined ? 'not measured yet' : distance(a, b).toFixed(3);
+  const apart = (...labels: readonly [string, string]): string => {
+    const [a, b] = labels.map(
+      (label) => store[precision.find((run) => run.label === label)?.id ?? '']?.losses,
+    );
+    return a === undefined || b === undefined ? 'not measured yet' : distance(a, b).toFixed(3);
+  };
   return (
     'Mean distance of two curves of the training loss. Between f32 and bf16: ' +
-    `${apart(lossesOf('f32', 1), lossesOf('bf16', 1))} (seed 1), ` +
-    `${apart(lossesOf('f32', 2), lossesOf('bf16', 2))} (seed 2). ` +
-    `Between the seeds: ${apart(lossesOf('f32', 1), lossesOf('f32', 2))} (f32), ` +
-    `${apart(lossesOf('bf16', 1), lossesOf('bf16', 2))} (bf16).`
+    `${apart('f32, seed 1', 'bf16, seed 1')} (seed 1), ${apart('f32, seed 2', 'bf16, seed 2')} (seed 2). ` +
+    `Between the seeds: ${apart('f32, seed 1', 'f32, seed 2')} (f32), ` +
+    `${apart('bf16, seed 1', 'bf16, seed 2')} (bf16).`
   );
 }
 

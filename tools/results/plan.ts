@@ -141,16 +141,13 @@ export const experiments: readonly Experiment[] = [
 export const curveWindow = 7;
 
 /** bf16 beside f32: the same two epochs, two seeds each, and the loss of every step. */
-export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16'; readonly seed: number })[] = [
-  1, 2,
-].flatMap((seed) =>
+export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16' })[] = [1, 2].flatMap((seed) =>
   (['f32', 'bf16'] as const).map((dtype) => ({
     ...{
       id: `precision-${dtype}-${seed}`,
       label: `${dtype}, seed ${seed}`,
       network: 'resnet18',
       dtype,
-      seed,
     },
     arguments: [
       ...['--form', 'cifar', '--data', 'cifar-100@5', '--recipe', 'fast', '--epochs', '2', '--batch', '32'],
@@ -196,9 +193,20 @@ export const untrained: readonly Row[] = [
   ...['seresnet34', 'seresnet50', 'seresnet101', 'seresnet152'].map((name) => published(name, 'cifar')),
 ];
 
+/** What is trained together under one name. */
+const groups: ReadonlyMap<string, readonly Run[]> = new Map<string, readonly Run[]>([
+  ...experiments.map(({ id, runs }) => [id, runs] as const),
+  ['precision', precision],
+]);
+
+/** The runs of a group, or the one run of that name; none where there is neither. */
+export function runsOf(name: string): readonly Run[] {
+  return groups.get(name) ?? allRuns().filter(({ id }) => id === name);
+}
+
 /** Everything that `npm run results` trains, each once. */
 export function allRuns(): Run[] {
-  const runs = [...experiments.flatMap((experiment) => experiment.runs), ...precision, ...rows];
+  const runs = [...[...groups.values()].flat(), ...rows];
   return runs.filter((run, place) => runs.findIndex(({ id }) => id === run.id) === place);
 }
 

@@ -2,6 +2,7 @@
 // descriptor is made in two steps, an operation struct and then the descriptor. Structs are byte arrays here;
 // their sizes and the few offsets that are read were printed by a C program from the library's headers.
 import {
+  algorithmOf,
   check,
   type Dialect,
   dimsArray,
@@ -9,6 +10,7 @@ import {
   type LayoutTag,
   type NormalizationFlags,
   type OpenDialect,
+  propagationOf,
   type RequestKind,
   type Requests,
   shared,
@@ -136,10 +138,6 @@ export const openV2: OpenDialect = (library, engine, own): Dialect => {
     );
 
   const { propagation } = shared;
-  const algorithmOf = ({ algorithm = 'direct' }: Requests['convolutionForward']): number =>
-    shared.convolution[algorithm];
-  const propagationOf = ({ algorithm }: Requests['convolutionForward']): number =>
-    algorithm === 'winogradOfFixed' ? propagation.inference : propagation.training;
   const recipes: { [K in RequestKind]: (r: Requests[K], attributes: Pointer) => bigint | undefined } = {
     convolutionForward: (r, attributes) =>
       fromOperation(

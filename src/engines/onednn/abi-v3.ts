@@ -2,6 +2,7 @@
 // descriptor, and source and destination layouts are given apart. Several enum values moved since 2.x
 // without a change of name, the reason why each version has its own table.
 import {
+  algorithmOf,
   argument,
   check,
   type Dialect,
@@ -10,6 +11,7 @@ import {
   type LayoutTag,
   type NormalizationFlags,
   type OpenDialect,
+  propagationOf,
   type RequestKind,
   type Requests,
   shared,
@@ -90,10 +92,6 @@ export const openV3: OpenDialect = (library, engine, own): Dialect => {
   ];
 
   const { propagation } = shared;
-  const algorithmOf = ({ algorithm = 'direct' }: Requests['convolutionForward']): number =>
-    shared.convolution[algorithm];
-  const propagationOf = ({ algorithm }: Requests['convolutionForward']): number =>
-    algorithm === 'winogradOfFixed' ? propagation.inference : propagation.training;
   const recipes: { [K in RequestKind]: (r: Requests[K], attributes: Pointer) => bigint | undefined } = {
     convolutionForward: (r, attributes) =>
       create(

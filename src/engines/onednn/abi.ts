@@ -44,7 +44,7 @@ export type EltwiseAlgorithm = 'relu' | 'tanh' | 'logistic' | 'linear';
 export type ActivationAlgorithm = Exclude<EltwiseAlgorithm, 'linear'>;
 export type PoolingAlgorithm = 'max' | 'averageIncludingPadding' | 'averageExcludingPadding';
 
-export type ConvolutionAlgorithm = 'direct' | 'winograd' | 'winogradOfFixed';
+export type ConvolutionAlgorithm = 'direct' | 'winograd';
 
 export interface NormalizationFlags {
   readonly globalStatistics?: boolean;
@@ -56,8 +56,10 @@ type Convolution = WindowGeometry & {
   weights: Layout;
   bias?: Layout | undefined;
   dst: Layout;
-  /** Default direct. `winogradOfFixed`, forward only: with filters that the primitive wants transformed beforehand. */
+  /** Default direct. */
   algorithm?: ConvolutionAlgorithm | undefined;
+  /** Forward only: the filters never change, and the primitive may want them transformed beforehand. */
+  fixed?: boolean;
 };
 type Product = { src: Layout; weights: Layout; bias?: Layout | undefined; dst: Layout };
 type Pooling = WindowGeometry & {
@@ -153,7 +155,7 @@ export const shared = {
   },
   types: { bf16: 2, f32: 3, s32: 4, s8: 5, u8: 6 } satisfies Record<StorageType, number>,
   propagation: { training: 64, inference: 96, backward: 128, backwardData: 160, backwardWeights: 192 },
-  convolution: { direct: 1, winograd: 2, winogradOfFixed: 2 } satisfies Record<ConvolutionAlgorithm, number>,
+  convolution: { direct: 1, winograd: 2 } satisfies Record<ConvolutionAlgorithm, number>,
   pooling: { max: 511, averageIncludingPadding: 767, averageExcludingPadding: 1023 },
   lrnAcrossChannels: 2815,
   binary: { add: 131056, multiply: 131057 },
@@ -161,6 +163,15 @@ export const shared = {
   eltwiseUseDst: { relu: 256, tanh: 257, logistic: 260 },
   status: { success: 0, unimplemented: 3 },
 } as const;
+
+export function algorithmOf({ algorithm = 'direct' }: Convolution): number {
+  return shared.convolution[algorithm];
+}
+
+/** Only a convolution for inference has a layout of its own for filters that Winograd's algorithm has transformed. */
+export function propagationOf({ fixed = false }: Convolution): number {
+  return fixed ? shared.propagation.inference : shared.propagation.training;
+}
 
 /** Argument numbers of `execute`, the same in both versions. */
 export const argument = {

@@ -1,7 +1,7 @@
 // Dense 3x3 windows by Winograd's minimal filtering (Lavin and Gray 2015): 2x2 results cost 16 products a channel instead of
 // 36, 4x4 results 36 instead of 144, with sums before and after. The library has it in f32 on AVX-512 (2.x): for filters
-// that never change in both sizes, for filters in training and for both gradients in 4x4. Sums of large tiles cancel more:
-// results are off by about ten times the rounding of direct convolution.
+// that never change in both sizes, for filters in training and for both gradients in 4x4. Sums of large tiles cancel more,
+// so that results are rounded more than those of direct convolution.
 import type { Implementation, Ways } from './ways.ts';
 
 const tiles = [2, 4] as const;

@@ -18,6 +18,7 @@ import { shiftedProducts } from '../autotune/weight-gradients.ts';
 import { winograd } from '../autotune/winograd.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
 import { behindSum, lowerWithSum } from './convolution-sum.ts';
+import { isFast } from './layouts.ts';
 import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
 
 function geometry({ stride, padding, dilation }: ConvolutionAttributes): WindowGeometry {
@@ -62,7 +63,8 @@ function describeForward(
 ): PrimitiveDescriptor | undefined {
   const [x, w, b] = node.inputs as [Value, Value, Value?];
   const parts = { x, w, y: resultOf(lowering, node), bias: b && lowering.plain(b).layout };
-  const asked = { ...request(lowering, node.attributes, parts), algorithm };
+  const fixed = algorithm === 'winograd' && lowering.isUnchanging(w);
+  const asked = { ...request(lowering, node.attributes, parts), algorithm, fixed };
   return lowering.natives.describe('convolutionForward', asked, behind);
 }
 
@@ -94,11 +96,11 @@ function forwardWays(
     const operations = behind(lowering, node);
     return operations && describeForward(lowering, node, operations, algorithm);
   };
-  const byWinograd: Ways['describe'] = (lowering, node) => {
-    const isFixed = lowering.isUnchanging(node.inputs[1] as Value);
-    return describe(lowering, node, isFixed ? 'winogradOfFixed' : 'winograd');
+  return {
+    describe,
+    lower,
+    others: [...others, ...winograd((lowering, node) => describe(lowering, node, 'winograd'), lower)],
   };
-  return { describe, lower, others: [...others, ...winograd(byWinograd, lower)] };
 }
 
 const plainWays = forwardWays(
@@ -113,7 +115,7 @@ const withSum: Ways = {
   ...sumWays,
   describe(lowering, node) {
     const found = sumWays.describe(lowering, node);
-    return found?.implementation.startsWith('ref') ? undefined : found;
+    return isFast(found) ? found : undefined;
   },
 };
 

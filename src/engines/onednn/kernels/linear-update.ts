@@ -7,6 +7,7 @@ import type { NumericArray } from '../../../graph/tensor.ts';
 import { argument, elementBytes, type Layout, type PrimitiveDescriptor } from '../abi.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import { mayOverwrite } from './in-place.ts';
+import { isFast } from './layouts.ts';
 
 /** Of the rows that are done at a time. */
 const partBytes = 2 ** 23;
@@ -69,8 +70,7 @@ function describePart(lowering: Lowering, { first, second }: LayerInParts, rows:
   const weights = natives.plainLayout(second.shape, lowering.storageType(second));
   const dst = natives.plainLayout([rows, second.shape[1] as number], 'f32');
   const descriptor = natives.describe('matrixProduct', { src, weights, dst });
-  if (descriptor === undefined || descriptor.implementation.startsWith('ref')) return undefined;
-  return { descriptor, src, weights, dst };
+  return descriptor !== undefined && isFast(descriptor) ? { descriptor, src, weights, dst } : undefined;
 }
 
 /** The layer's own part, the gradient of its bias: a sum over the batch. */
