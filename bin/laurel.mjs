@@ -3,7 +3,7 @@
 // can run Laurel: in a checkout `npm ci` brings one (node_modules/node), elsewhere the one on the PATH must do.
 // In a checkout it runs the TypeScript sources, in the published package the compiled ones.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) {
 
 /** Runs the same command with another Node, and ends as that one ends. */
 function runWith(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: streams() });
   // The terminal sends Ctrl-C to both processes; one that is sent to this one alone is handed on. The child
   // takes signals that arrive together as one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -44,4 +44,19 @@ function runWith(node) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
   });
+}
+
+/** The three that every command has, and the socket that MPICH's launcher talks to its ranks over. */
+function streams() {
+  const line = Number(process.env.PMI_FD);
+  const others = isSocket(line) ? [...Array(line - 3).fill('ignore'), line] : [];
+  return ['inherit', 'inherit', 'inherit', ...others];
+}
+
+function isSocket(descriptor) {
+  try {
+    return descriptor > 2 && fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
 }

@@ -64,6 +64,34 @@ describe.skipIf(launchers.length === 0)('laurel train by ranks (skipped where th
     one.summary = JSON.parse(stdout);
   });
 
+  it.skipIf(process.platform !== 'linux').each(launchers)(
+    'join behind a Node that keeps what the launcher opened, as npx does: $name',
+    slow,
+    async ({ file, flags }) => {
+      const out = join(temporaryFolder(), 'run');
+      const script =
+        "require('child_process').spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' })";
+      const command = [process.execPath, '-e', script, '--', bin, ...plan(out, '--epochs', '1')];
+      const { code, stderr } = await run(file, [...flags, '-n', '2', ...command]);
+      expect(code, stderr).toBe(0);
+      expect(summaryOf(out).protocol.ranks.count).toBe(2);
+    },
+  );
+
+  it.skipIf(launchers.every(({ name }) => name !== 'MPICH'))(
+    "say in a sentence that MPICH's socket is out of reach",
+    slow,
+    async () => {
+      const { file } = launchers.find(({ name }) => name === 'MPICH') as Launcher;
+      const out = join(temporaryFolder(), 'run');
+      const command = ['env', 'PMI_FD=99', process.execPath, bin, ...plan(out)];
+      const { code, stderr } = await run(file, ['-n', '2', ...command]);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/PMI_FD=99.* did not come through: npx, .* instead of npx laurel/);
+      expect(existsSync(out)).toBe(false);
+    },
+  );
+
   for (const launcher of launchers) {
     it.each([2, 4])(`trains what one process trains: %i, ${launcher.name}`, slow, async (count) => {
       const out = join(temporaryFolder(), 'run');

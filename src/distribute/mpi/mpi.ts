@@ -6,6 +6,7 @@ import { UserError } from '../../errors.ts';
 import { addressOf } from '../../foreign.ts';
 import type { ElementType, Reduction } from './dialect.ts';
 import { installHint, launchOf, type MpiLibrary, openMpiLibrary } from './library.ts';
+import { openLine } from './line.ts';
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array;
 
@@ -60,6 +61,7 @@ function open(): Mpi {
   }
   const { dialect, call } = library;
   const h = dialect.letter;
+  if (dialect.implementation === 'MPICH') openLine();
   const check = checker(library);
   check(call('MPI_Init', 'i(pp)')(null, null), 'MPI_Init');
   check(
