@@ -6,6 +6,7 @@
 // stored, unless some are named): it fails where one has become worse by more than 15 %, and leaves the page alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { UserError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { classify } from './classify.ts';
 import { compareRatios, type Ratio, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
@@ -88,16 +89,18 @@ for (const part of parts) {
     `Machine: ${describeMachine()}. Date: ${new Date().toISOString().slice(0, 10)}.`,
     `Command: \`npm run bench -- ${part.name} --rounds ${rounds} --steps ${steps}\`.`,
     '',
-    await part.measure({
-      rounds: Number(rounds),
-      steps: Number(steps),
-      python,
-      dry: dry || stored !== undefined,
-      resume,
-      ...(only !== undefined && { only: only.split(',') }),
-      keep: 'runs/bench',
-      log: (line) => console.error(line),
-    }),
+    await part
+      .measure({
+        rounds: Number(rounds),
+        steps: Number(steps),
+        python,
+        dry: dry || stored !== undefined,
+        resume,
+        ...(only !== undefined && { only: only.split(',') }),
+        keep: 'runs/bench',
+        log: (line) => console.error(line),
+      })
+      .catch(refuse),
   ].join('\n');
   console.log(`${text}\n`);
   measured[part.name] = ratiosOf(text);
@@ -110,6 +113,13 @@ if (stored !== undefined) {
   console.log(text);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;
+}
+
+/** Ends with the sentence of an error that the user can mend. */
+function refuse(error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  console.error(error.message);
+  process.exit(error.exitCode);
 }
 
 /** The page with a new text between the marks of a part. */
