@@ -31,7 +31,10 @@ const structBytes = {
   binary: 2096,
 };
 const eltwise = { relu: 31, tanh: 47, logistic: 175, linear: 127 };
-const tags = { any: 1, nhwc: 20, nChw8c: 93, nChw16c: 69 } satisfies Record<LayoutTag, number>;
+const tags = {
+  ...{ any: 1, nhwc: 20, nChw8c: 93, nChw16c: 69 },
+  ...{ OIhw16i16o: 70, Ohwi16o: 202, OIhw16o16i: 66 },
+} satisfies Record<LayoutTag, number>;
 /** `dnnl_query_op_d`. */
 const operationQuery = 65;
 const flagValues = { globalStatistics: 1, relu: 4, scale: 8, shift: 16 };

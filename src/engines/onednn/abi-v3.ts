@@ -20,7 +20,10 @@ import {
 import type { Pointer } from './library.ts';
 
 const eltwise = { relu: 32, tanh: 33, logistic: 41, linear: 38 };
-const tags = { any: 1, nhwc: 22, nChw8c: 102, nChw16c: 78 } satisfies Record<LayoutTag, number>;
+const tags = {
+  ...{ any: 1, nhwc: 22, nChw8c: 102, nChw16c: 78 },
+  ...{ OIhw16i16o: 79, Ohwi16o: 211, OIhw16o16i: 75 },
+} satisfies Record<LayoutTag, number>;
 const flagValues = { globalStatistics: 1, scale: 2, shift: 4, relu: 8 };
 const layoutQueries = { ndims: 256, dims: 257, type: 258 };
 

@@ -108,8 +108,11 @@ export interface PrimitiveDescriptor {
   alternatives(): PrimitiveDescriptor[];
 }
 
-/** `any` leaves the choice to the primitive; the others are the layouts of pictures that primitives choose. */
-export type LayoutTag = 'any' | 'nhwc' | 'nChw8c' | 'nChw16c';
+/** The layouts of filters in blocks: of 16 inputs times 16 outputs, of outputs alone, and as gradients read them. */
+export type FilterTag = 'OIhw16i16o' | 'Ohwi16o' | 'OIhw16o16i';
+
+/** `any` leaves the choice to the primitive; then the layouts of pictures that primitives choose, and those of filters. */
+export type LayoutTag = 'any' | 'nhwc' | 'nChw8c' | 'nChw16c' | FilterTag;
 
 /** One version's way to say all this. Native objects are registered with `own`, to be destroyed together. */
 export interface Dialect {

@@ -31,6 +31,7 @@ export function candidateFinder(
   const known = new Map<string, readonly Candidate[]>();
   return (step) => {
     if (step.kind === 'host') return [{ implementation: 'host' }];
+    if (step.kind === 'code') return [{ implementation: step.implementation }];
     if (step.op === 'reorder') return [{ implementation: 'reorder' }];
     const key = JSON.stringify([
       step.op,

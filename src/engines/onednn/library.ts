@@ -107,7 +107,7 @@ function findTrim(): NativeFunction {
  */
 function limitSpinning(): void {
   const { OMP_WAIT_POLICY: policy, GOMP_SPINCOUNT: spins } = process.env;
-  if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '1000';
+  if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '5000';
 }
 
 function openMpThreads(wanted: number): number {

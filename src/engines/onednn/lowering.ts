@@ -58,7 +58,17 @@ export interface HostStep extends StepBase {
   compute(inputs: readonly NumericArray[], outputs: readonly NumericArray[]): void;
 }
 
-export type Step = PrimitiveStep | HostStep;
+/** Code of our own. */
+export interface CodeStep extends StepBase {
+  readonly kind: 'code';
+  readonly implementation: string;
+  readonly address: bigint;
+  /** What the code finds in its table, in that order; undefined for what it does not look at. */
+  readonly arguments: readonly (Tensor | undefined)[];
+}
+
+export type NativeStep = PrimitiveStep | CodeStep;
+export type Step = NativeStep | HostStep;
 
 export interface Lowered {
   readonly steps: Step[];
@@ -120,6 +130,8 @@ export interface Lowering {
     outputs: readonly (readonly [number: number, tensor: Tensor])[],
     options?: StepOptions,
   ): void;
+  /** The last of the tensors is the result. */
+  code(node: Node, implementation: string, address: bigint, tensors: readonly (Tensor | undefined)[]): void;
   host(
     node: Node,
     inputs: readonly Tensor[],
@@ -361,6 +373,20 @@ function loweringOf(
         reads: inputs.map(([, tensor]) => tensor),
         writes: list.slice(inputs.length).map(([, tensor]) => tensor),
         inPlace,
+      });
+    },
+    code(node, implementation, address, tensors) {
+      const there = tensors.filter((tensor) => tensor !== undefined);
+      lowered.steps.push({
+        kind: 'code',
+        op: node.op.name,
+        path: node.path,
+        node,
+        implementation,
+        address,
+        arguments: tensors,
+        reads: there.slice(0, -1),
+        writes: there.slice(-1),
       });
     },
     host(node, reads, writes, compute, inPlace) {

@@ -7,6 +7,7 @@ import {
   check,
   created,
   type Dialect,
+  type FilterTag,
   type Layout,
   type LayoutQuery,
   type LayoutTag,
@@ -20,6 +21,8 @@ import {
 } from './abi.ts';
 import { openV2 } from './abi-v2.ts';
 import { openV3 } from './abi-v3.ts';
+import { openTeam, placeCode, type Team } from './code/machine-code.ts';
+import { hasAvx512 } from './isa.ts';
 import type { Library } from './library.ts';
 
 export interface Natives {
@@ -37,6 +40,8 @@ export interface Natives {
   blocked(dims: readonly number[], type: StorageType, block: 8 | 16): Layout;
   /** Pictures with their channels last. */
   channelsLast(dims: readonly number[], type: StorageType): Layout;
+  /** Filters in f32 in blocks. */
+  filters(dims: readonly number[], tag: FilterTag): Layout;
   /** The layout that `like` is for its sizes, for other sizes of the same rank; row-major if it is none of the usual. */
   layoutLike(like: Layout, dims: readonly number[]): Layout;
   /** Which of the usual layouts of pictures this is; undefined for all others. */
@@ -59,11 +64,18 @@ export interface Natives {
   memory(layout: Layout, address: bigint): bigint;
   /** The call that runs a primitive: (primitive, argument table, number of arguments). */
   execute(primitive: bigint, table: BigUint64Array, what: string): void;
+  /**
+   * The address of code that is made once for each `key`; undefined where none can run: `make` knows no AVX2, and needs
+   * GNU's OpenMP.
+   */
+  code(key: string, make: (team: Team) => Uint8Array): bigint | undefined;
+  /** The call that runs such code on all threads, over a table of addresses. */
+  runCode(address: bigint, table: BigUint64Array): void;
   dispose(): void;
 }
 
 /** The layouts of pictures that primitives choose. */
-export type PictureTag = 'nchw' | Exclude<LayoutTag, 'any'>;
+export type PictureTag = 'nchw' | Exclude<LayoutTag, FilterTag | 'any'>;
 const tags = ['nChw8c', 'nChw16c', 'nhwc'] as const;
 
 /** The engine and stream of the process: one each, made on first use, never destroyed. */
@@ -179,6 +191,8 @@ export function createNatives(library: Library): Natives {
   const layouts = new Map<string, Layout>();
   const descriptors = new Map<string, PrimitiveDescriptor | undefined>();
   const primitives = new Map<PrimitiveDescriptor, bigint>();
+  const codes = new Map<string, bigint | undefined>();
+  const team = hasAvx512(library) ? openTeam() : undefined;
   const strided = (dims: readonly number[], type: StorageType, strides: readonly number[]): Layout =>
     once(layouts, `${type} ${dims} ${strides}`, () => dialect.layoutByStrides(dims, type, strides));
   const byTag = (dims: readonly number[], type: StorageType, tag: LayoutTag): Layout =>
@@ -205,6 +219,7 @@ export function createNatives(library: Library): Natives {
     strided,
     blocked: (dims, type, block) => byTag(dims, type, block === 8 ? 'nChw8c' : 'nChw16c'),
     channelsLast: (dims, type) => byTag(dims, type, 'nhwc'),
+    filters: (dims, tag) => byTag(dims, 'f32', tag),
     layoutLike(like, dims) {
       const tag = pictureTag(like);
       return tag === undefined || tag === 'nchw'
@@ -256,6 +271,13 @@ export function createNatives(library: Library): Natives {
     execute(primitive, table, what) {
       check(run(primitive, stream, table.length / 2, table), what);
     },
+    code: (key, make) =>
+      once(codes, key, () => {
+        const placed = team && placeCode(library, make(team));
+        if (placed !== undefined) own(placed.free);
+        return placed?.address;
+      }),
+    runCode: (address, table) => team?.run(address, table),
     dispose() {
       for (const destroy of disposers.reverse()) destroy();
       disposers.length = 0;

@@ -14,12 +14,13 @@ import type {
 import { checkFeeds } from '../feeds.ts';
 import { initialValues } from '../initial.ts';
 import { createTuner } from './autotune/tuner.ts';
+import { bindNative } from './binding.ts';
 import { candidateFinder } from './candidates.ts';
 import { placeKept } from './kept-memory.ts';
 import type { Library } from './library.ts';
 import type { Step, Storage, Tensor } from './lowering.ts';
 import { allocateRegion, type Region } from './memory.ts';
-import { argumentTable, createNatives } from './natives.ts';
+import { createNatives } from './natives.ts';
 import { planProgram } from './planned.ts';
 import { createStopwatch, describeArena, describeSteps } from './report.ts';
 import { signalShield } from './signals.ts';
@@ -59,13 +60,7 @@ export function compileProgram(
       const outputs = step.writes.map(arrayOf);
       return () => step.compute(inputs, outputs);
     }
-    const pairs = step.arguments.map(
-      ([number, tensor]) => [number, natives.memory(tensor.layout, addressOf(tensor))] as const,
-    );
-    const table = argumentTable(pairs);
-    const primitive = natives.primitive(step.descriptor);
-    const what = `${step.op} at '${step.path}' (${step.descriptor.implementation})`;
-    return () => natives.execute(primitive, table, what);
+    return bindNative(natives, step, addressOf);
   };
   const prologue = kept.ready ? [] : lowered.prologue.map(bind);
   const steps = lowered.steps.map(bind);

@@ -61,6 +61,7 @@ export function describeSteps(
 
 function implementationOf(step: Step): string {
   if (step.kind === 'host') return 'host';
+  if (step.kind === 'code') return step.implementation;
   return step.op === 'reorder' ? 'reorder' : step.descriptor.implementation;
 }
 

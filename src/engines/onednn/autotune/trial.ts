@@ -1,9 +1,10 @@
 // A few steps by themselves, on memory of their own, to time them: what they read is there in the layouts in which its
 // makers leave it, and what they write is thrown away. The prologue, which a program runs once, is not timed.
+import { bindNative } from '../binding.ts';
 import type { Library } from '../library.ts';
 import type { Lowered, Step, Storage } from '../lowering.ts';
 import { allocateRegion, type Region } from '../memory.ts';
-import { argumentTable, type Natives } from '../natives.ts';
+import type { Natives } from '../natives.ts';
 
 export interface Trial {
   /** Milliseconds of all steps once. */
@@ -54,15 +55,11 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Tr
     region.floats(tensor.storage.offset, data.length).set(data);
   const bind = (step: Step): (() => void) => {
     if (step.kind === 'host') throw new Error(`A trial of ${step.op} has a part on the host.`);
-    const table = argumentTable(
-      step.arguments.map(([number, { layout, storage, byteOffset = 0 }]) => [
-        number,
-        natives.memory(layout, region.address + BigInt(storage.offset + byteOffset)),
-      ]),
+    return bindNative(
+      natives,
+      step,
+      ({ storage, byteOffset = 0 }) => region.address + BigInt(storage.offset + byteOffset),
     );
-    const primitive = natives.primitive(step.descriptor);
-    const what = `a trial of ${step.op} by ${step.descriptor.implementation}`;
-    return () => natives.execute(primitive, table, what);
   };
   for (const step of lowered.prologue.map(bind)) step();
   const steps = lowered.steps.map(bind);

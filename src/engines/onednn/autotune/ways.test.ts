@@ -6,6 +6,7 @@ import { compareResults, type OpCase, opCases, type Results, runCase } from '../
 import type { ComputeType, Engine, ProgramReport } from '../../engine.ts';
 import { createReferenceEngine } from '../../reference/index.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
+import { generatedName } from './generated.ts';
 import { winogradNames } from './winograd.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
@@ -21,6 +22,7 @@ const names = [
   'merged groups of 16 channels',
   'merged groups of 32 channels',
   ...winogradNames,
+  generatedName,
 ];
 const heavy = /^(convolution|linear)/;
 const cases = opCases.filter(({ op }) => heavy.test(op) || op === 'graph');
@@ -48,7 +50,9 @@ function watched(report: (said: ProgramReport) => void): Engine {
 
 /** oneDNN 2.x has Winograd's algorithm for AVX-512, and 3.x no more. */
 const { isa = '', library = '' } = found?.describe() ?? {};
-const hasWinograd = /AVX-?512|AMX/.test(isa) && library.startsWith('oneDNN 2.');
+const hasAvx512 = /AVX-?512|AMX/.test(isa);
+const hasWinograd = hasAvx512 && library.startsWith('oneDNN 2.');
+const generates = hasAvx512 && process.platform === 'linux' && process.arch === 'x64';
 
 describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (skipped: ${reason})`}`, () => {
   const dtypes = (found?.describe().dtypes ?? []).filter((dtype): dtype is ComputeType => dtype !== 'f64');
@@ -120,5 +124,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     );
     // A sum and a ReLU inside, as at the end of a residual block.
     if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
+    expect(on(generatedName)).toEqual(generates ? ['convolution', 'convolutionBackwardData'] : []);
+    if (generates) expect(sums.get(generatedName)).toBeGreaterThan(0);
   });
 });

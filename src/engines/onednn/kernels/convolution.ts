@@ -10,6 +10,7 @@ import type {
   WindowGeometry,
 } from '../abi.ts';
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
+import { generated, generatedGradient } from '../autotune/generated.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
@@ -106,11 +107,11 @@ function forwardWays(
 const plainWays = forwardWays(
   ({ fusion }, node) => (fusion.reluAfter.has(node) ? reluAfter : []),
   lowerForward,
-  [pointwise, ...mergedForward],
+  [pointwise, generated(false), ...mergedForward],
 );
 
 /** Plain loops with a sum inside are slower than a convolution and an addition. */
-const sumWays = forwardWays(behindSum, lowerWithSum, []);
+const sumWays = forwardWays(behindSum, lowerWithSum, [generated(true)]);
 const withSum: Ways = {
   ...sumWays,
   describe(lowering, node) {
@@ -123,7 +124,7 @@ const dataGradientWays: Ways = {
   describe: describeDataGradient,
   lower: lowerDataGradient,
   others: [
-    ...[dataGradientByPhases, pointwiseGradient, ...mergedGradient],
+    ...[dataGradientByPhases, pointwiseGradient, generatedGradient, ...mergedGradient],
     ...winograd((lowering, node) => describeDataGradient(lowering, node, 'winograd'), lowerDataGradient),
   ],
 };

@@ -1,0 +1,262 @@
+// Machine code for x86-64 with AVX-512, instruction by instruction (Intel, Software Developer's Manual, volume 2): what
+// generated kernels need, and no more. Offsets to labels are filled in at the end.
+
+/** General registers by their numbers. */
+export const r = {
+  ...{ ax: 0, cx: 1, dx: 2, bx: 3, sp: 4, bp: 5, si: 6, di: 7 },
+  ...{ r8: 8, r9: 9, r10: 10, r11: 11, r12: 12, r13: 13, r14: 14, r15: 15 },
+} as const;
+export type Register = (typeof r)[keyof typeof r];
+/** A vector register of sixteen f32, 0 to 31. */
+export type Vector = number;
+
+/** `[base + offset]`. */
+export interface Memory {
+  readonly base: Register;
+  readonly offset: number;
+}
+
+export const at = (base: Register, offset = 0): Memory => ({ base, offset });
+
+export interface Label {
+  position?: number;
+}
+
+const conditions = {
+  below: 2,
+  notBelow: 3,
+  equal: 4,
+  notEqual: 5,
+  less: 12,
+  notLess: 13,
+  notGreater: 14,
+} as const;
+export type Condition = keyof typeof conditions;
+
+/** Opcodes with a register as the second operand; with a number it is bits 3 to 5 of them that tell operations apart. */
+const operations = { add: 0x01, subtract: 0x29, exclusiveOr: 0x31, compare: 0x39 } as const;
+export type Operation = keyof typeof operations;
+
+type OpcodeMap = 1 | 2;
+/** Opcode map, mandatory prefix (0 none, 1 for 66) and opcode. */
+interface VectorOpcode {
+  readonly map: OpcodeMap;
+  readonly prefix: 0 | 1;
+  readonly opcode: number;
+}
+const load: VectorOpcode = { map: 1, prefix: 0, opcode: 0x10 };
+const store: VectorOpcode = { map: 1, prefix: 0, opcode: 0x11 };
+const broadcast: VectorOpcode = { map: 2, prefix: 1, opcode: 0x18 };
+const multiplyAdd: VectorOpcode = { map: 2, prefix: 1, opcode: 0xb8 };
+const add: VectorOpcode = { map: 1, prefix: 0, opcode: 0x58 };
+const maximum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5f };
+const exclusiveOr: VectorOpcode = { map: 1, prefix: 1, opcode: 0xef };
+
+const vectorBytes = 64;
+const numberBytes = 4;
+
+export class Assembler {
+  private bytes: Uint8Array = new Uint8Array(4096);
+  private length = 0;
+  private readonly jumps: { readonly at: number; readonly label: Label }[] = [];
+
+  /** The finished code. */
+  code(): Uint8Array {
+    const code = this.bytes.slice(0, this.length);
+    const view = new DataView(code.buffer);
+    for (const { at: place, label } of this.jumps) {
+      if (label.position === undefined) throw new Error('A jump leads to a label that has no place.');
+      view.setInt32(place, label.position - (place + 4), true);
+    }
+    return code;
+  }
+
+  place(label: Label): void {
+    label.position = this.length;
+  }
+
+  /** A label here, to jump back to. */
+  here(): Label {
+    return { position: this.length };
+  }
+
+  push(register: Register): void {
+    if (register > 7) this.emit(0x41);
+    this.emit(0x50 + (register & 7));
+  }
+
+  pop(register: Register): void {
+    if (register > 7) this.emit(0x41);
+    this.emit(0x58 + (register & 7));
+  }
+
+  /** Returns; the upper halves of the vector registers are cleared first, which code for older registers wants. */
+  leave(): void {
+    this.emit(0xc5, 0xf8, 0x77);
+    this.emit(0xc3);
+  }
+
+  call(register: Register): void {
+    if (register > 7) this.emit(0x41);
+    this.emit(0xff, 0xd0 + (register & 7));
+  }
+
+  setAddress(to: Register, value: bigint): void {
+    this.emit(0x48 | (to >> 3), 0xb8 + (to & 7));
+    this.emit(...new Uint8Array(BigUint64Array.of(value).buffer));
+  }
+
+  /** Sign-extended from 32 bits. */
+  set(to: Register, value: number): void {
+    this.emit(0x48 | (to >> 3), 0xc7, 0xc0 + (to & 7));
+    this.int32(value);
+  }
+
+  move(to: Register, from: Register | Memory): void {
+    if (typeof from === 'number') this.registers(0x89, to, from);
+    else this.withMemory(0x8b, to, from);
+  }
+
+  keep(to: Memory, from: Register): void {
+    this.withMemory(0x89, from, to);
+  }
+
+  address(to: Register, from: Memory): void {
+    this.withMemory(0x8d, to, from);
+  }
+
+  combine(operation: Operation, to: Register, by: Register | Memory): void {
+    const opcode = operations[operation];
+    if (typeof by === 'number') this.registers(opcode, to, by);
+    else this.withMemory(opcode + 2, to, by);
+  }
+
+  /** With a number of 32 bits, sign-extended. */
+  combineWith(operation: Operation, to: Register, value: number): void {
+    this.emit(0x48 | (to >> 3), 0x81, 0xc0 + (operations[operation] & 0x38) + (to & 7));
+    this.int32(value);
+  }
+
+  multiplyBy(to: Register, from: Register, value: number): void {
+    this.emit(0x48 | ((to >> 3) << 2) | (from >> 3), 0x69, 0xc0 + ((to & 7) << 3) + (from & 7));
+    this.int32(value);
+  }
+
+  shift(way: 'left' | 'right', register: Register, bits: number): void {
+    this.emit(0x48 | (register >> 3), 0xc1, (way === 'left' ? 0xe0 : 0xe8) + (register & 7), bits);
+  }
+
+  /** rdx:rax by a register: the quotient comes in rax, the rest in rdx. */
+  divide(by: Register): void {
+    this.emit(0x48 | (by >> 3), 0xf7, 0xf0 + (by & 7));
+  }
+
+  jump(label: Label, condition?: Condition): void {
+    if (condition === undefined) this.emit(0xe9);
+    else this.emit(0x0f, 0x80 + conditions[condition]);
+    this.jumps.push({ at: this.length, label });
+    this.int32(0);
+  }
+
+  load(to: Vector, from: Memory): void {
+    this.vector(load, to, 0, from, vectorBytes);
+  }
+
+  store(to: Memory, from: Vector): void {
+    this.vector(store, from, 0, to, vectorBytes);
+  }
+
+  copy(to: Vector, from: Vector): void {
+    this.vector(load, to, 0, from);
+  }
+
+  clear(to: Vector): void {
+    this.vector(exclusiveOr, to, to, to);
+  }
+
+  /** One number in all places. */
+  broadcast(to: Vector, from: Memory): void {
+    this.vector(broadcast, to, 0, from, numberBytes);
+  }
+
+  /** `to += a * b`, rounded once. */
+  multiplyAdd(to: Vector, a: Vector, b: Vector): void {
+    this.vector(multiplyAdd, to, a, b);
+  }
+
+  add(to: Vector, a: Vector, b: Memory): void {
+    this.vector(add, to, a, b, vectorBytes);
+  }
+
+  maximum(to: Vector, a: Vector, b: Vector): void {
+    this.vector(maximum, to, a, b);
+  }
+
+  /** Fetches a line into the first cache; any address will do. */
+  prefetch({ base, offset }: Memory): void {
+    if (base > 7) this.emit(0x41);
+    this.emit(0x0f, 0x18);
+    this.operand(1, base, offset, 1);
+  }
+
+  private emit(...values: readonly number[]): void {
+    if (this.length + values.length > this.bytes.length) {
+      const larger = new Uint8Array(2 * this.bytes.length);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes.set(values, this.length);
+    this.length += values.length;
+  }
+
+  private int32(value: number): void {
+    if (value !== (value | 0)) throw new Error(`${value} does not fit into 32 bits of an instruction.`);
+    this.emit(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff);
+  }
+
+  /** `opcode` with rm = to and reg = from. */
+  private registers(opcode: number, to: Register, from: Register): void {
+    this.emit(0x48 | ((from >> 3) << 2) | (to >> 3), opcode, 0xc0 + ((from & 7) << 3) + (to & 7));
+  }
+
+  private withMemory(opcode: number, register: Register, { base, offset }: Memory): void {
+    this.emit(0x48 | ((register >> 3) << 2) | (base >> 3), opcode);
+    this.operand(register & 7, base, offset, 1);
+  }
+
+  /** ModRM, SIB and displacement; small displacements count in units of `unit` bytes. */
+  private operand(register: number, base: Register, offset: number, unit: number): void {
+    const small = offset % unit === 0 && Math.abs(offset / unit) < 128;
+    this.emit((small ? 0x40 : 0x80) + (register << 3) + (base & 7));
+    if ((base & 7) === r.sp) this.emit(0x24);
+    if (small) this.emit((offset / unit) & 0xff);
+    else this.int32(offset);
+  }
+
+  /** EVEX: three operands, the last a register or memory. */
+  private vector(
+    { map, prefix, opcode }: VectorOpcode,
+    register: Vector,
+    second: Vector,
+    last: Vector | Memory,
+    unit = 0,
+  ): void {
+    const inMemory = typeof last === 'object';
+    const lastLow = inMemory ? last.base >> 3 : (last >> 3) & 1;
+    const lastHigh = inMemory ? 0 : last >> 4;
+    const notSet = (bit: number): number => (bit & 1) ^ 1;
+    this.emit(
+      0x62,
+      (notSet(register >> 3) << 7) |
+        (notSet(lastHigh) << 6) |
+        (notSet(lastLow) << 5) |
+        (notSet(register >> 4) << 4) |
+        map,
+      ((~second & 15) << 3) | 4 | prefix,
+      0x40 | (notSet(second >> 4) << 3),
+      opcode,
+    );
+    if (inMemory) this.operand(register & 7, last.base, last.offset, unit);
+    else this.emit(0xc0 + ((register & 7) << 3) + (last & 7));
+  }
+}

@@ -1,0 +1,229 @@
+// Generated code on sizes drawn at random, run on memory with a margin around the results, against sums in double
+// precision. What the library takes for filters in blocks is written here once more.
+import { describe, expect, it } from 'vitest';
+import { openLibrary } from '../library.ts';
+import { allocateRegion } from '../memory.ts';
+import { createNatives } from '../natives.ts';
+import { convolutionCode } from './convolution.ts';
+import { type ConvolutionSizes, cutOf, divisors, flattened } from './cut.ts';
+
+const library = (() => {
+  try {
+    return openLibrary();
+  } catch {
+    return undefined;
+  }
+})();
+const natives = library && createNatives(library);
+/** One instruction that returns: whether code can run here at all. */
+const runs = natives?.code('nothing', () => Uint8Array.of(0xc3)) !== undefined;
+
+/** Numbers in (0, 1), the same for the same seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const block = 16;
+const margin = 256;
+
+interface Drawn {
+  readonly sizes: ConvolutionSizes;
+  readonly backwards: boolean;
+  readonly text: string;
+}
+
+/** Every third has few channels that lie row-major, every fourth goes through its filters backwards. */
+function draw(seed: number): Drawn {
+  const next = random(seed * 7919 + 1);
+  const among = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
+  const isPlain = seed % 3 === 0;
+  const backwards = !isPlain && seed % 4 === 1;
+  const isPoint = !isPlain && seed % 5 === 0;
+  const pictures = among(1, 3);
+  const channels = isPlain ? among(1, 5) : block;
+  const groups = isPlain ? 1 : among(1, isPoint ? 24 : 5);
+  const blocks = among(1, 6);
+  const [h, w] = [among(1, 17), among(1, 33)];
+  const [kh, kw] = isPoint ? [1, 1] : [Math.min(h, among(1, 5)), Math.min(w, among(1, 5))];
+  const stride = backwards ? 1 : among(1, 3);
+  const padding = isPoint && next() < 0.7 ? ([0, 0] as const) : ([among(0, kh), among(0, kw)] as const);
+  const oh = Math.floor((h + 2 * padding[0] - kh) / stride) + 1;
+  const ow = Math.floor((w + 2 * padding[1] - kw) / stride) + 1;
+  const filter = channels * block * 4;
+  const forwards = { row: kw * filter, column: filter, channel: block * 4, first: 0 };
+  const sizes: ConvolutionSizes = {
+    ...{ pictures, groups, channels, blocks, h, w, oh, ow, kh, kw, stride, padding },
+    source: isPlain
+      ? { picture: channels * h * w * 4, group: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
+      : { picture: groups * h * w * 64, group: h * w * 64, channel: 4, row: w * 64, pixel: 64 },
+    target: { picture: blocks * oh * ow * 64, group: oh * ow * 64, row: ow * 64, pixel: 64 },
+    weights: {
+      block: groups * kh * kw * filter,
+      group: kh * kw * filter,
+      ...(backwards
+        ? { row: -kw * filter, column: -filter, channel: block * 4, first: (kh * kw - 1) * filter }
+        : forwards),
+    },
+    ...{ bias: next() < 0.5, sum: next() < 0.5, relu: next() < 0.5 },
+  };
+  const text =
+    `${pictures}x${groups * channels}x${h}x${w}, ${kh}x${kw} to ${blocks * block}, ` +
+    `stride ${stride}, padding ${padding.join('x')}${backwards ? ', backwards' : ''}`;
+  return { sizes, backwards, text };
+}
+
+/** One result, straight from the definition. */
+function result(sizes: ConvolutionSizes, at: (table: 'source' | 'weights', bytes: number) => number) {
+  const { groups, channels, h, w, kh, kw, stride, padding, source, weights } = sizes;
+  return (n: number, ob: number, y: number, x: number, lane: number): number => {
+    let sum = 0;
+    for (let row = 0; row < kh; row++) {
+      for (let column = 0; column < kw; column++) {
+        const sy = y * stride + row - padding[0];
+        const sx = x * stride + column - padding[1];
+        if (sy < 0 || sy >= h || sx < 0 || sx >= w) continue;
+        for (let group = 0; group < groups; group++) {
+          for (let channel = 0; channel < channels; channel++) {
+            const pixel =
+              n * source.picture +
+              group * source.group +
+              channel * source.channel +
+              sy * source.row +
+              sx * source.pixel;
+            const weight =
+              weights.first +
+              ob * weights.block +
+              group * weights.group +
+              row * weights.row +
+              column * weights.column +
+              channel * weights.channel +
+              lane * 4;
+            sum += at('source', pixel) * at('weights', weight);
+          }
+        }
+      }
+    }
+    return sum;
+  };
+}
+
+describe.skipIf(!runs)(
+  `generated convolutions${runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)'}`,
+  () => {
+    it.each(Array.from({ length: 60 }, (_, i) => [draw(i).text, i] as const))('%s', (_, seed) => {
+      if (library === undefined || natives === undefined) return;
+      const { sizes } = draw(seed);
+      const next = random(seed + 1);
+      const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
+      const counts = {
+        source: pictures * groups * channels * h * w,
+        weights: blocks * block * groups * channels * kh * kw,
+        bias: blocks * block,
+        target: pictures * blocks * block * oh * ow,
+      };
+      const places = new Map<string, number>();
+      let bytes = margin;
+      for (const [name, count] of Object.entries(counts)) {
+        places.set(name, bytes);
+        bytes += Math.ceil((count * 4) / 64) * 64 + margin;
+      }
+      const region = allocateRegion(library, bytes);
+      const all = region.floats(0, bytes / 4);
+      for (let i = 0; i < all.length; i++) all[i] = Math.fround(next() - 0.5);
+      const before = all.slice();
+      const offset = (name: string): number => places.get(name) as number;
+      const read = (name: string, at: number): number => before[(offset(name) + at) / 4] as number;
+      const flat = flattened(sizes);
+      const address = natives.code(JSON.stringify(flat), (team) => convolutionCode(flat, cutOf(flat), team));
+      const table = ['source', 'weights', 'bias', 'target'].map(
+        (name) => region.address + BigInt(offset(name)),
+      );
+      natives.runCode(address as bigint, BigUint64Array.from(table));
+
+      const one = result(sizes, read);
+      const expected = before.slice();
+      for (let n = 0; n < pictures; n++)
+        for (let ob = 0; ob < blocks; ob++)
+          for (let y = 0; y < oh; y++)
+            for (let x = 0; x < ow; x++)
+              for (let lane = 0; lane < block; lane++) {
+                const at = (((n * blocks + ob) * oh + y) * ow + x) * 64 + lane * 4;
+                const sum =
+                  one(n, ob, y, x, lane) +
+                  (sizes.bias ? read('bias', (ob * block + lane) * 4) : 0) +
+                  (sizes.sum ? read('target', at) : 0);
+                expected[(offset('target') + at) / 4] = sizes.relu ? Math.max(0, sum) : sum;
+              }
+      // Everything but the results has to be what it was, bit by bit.
+      const [first, end] = [offset('target') / 4, offset('target') / 4 + counts.target];
+      expect(all.slice(0, first)).toEqual(before.slice(0, first));
+      expect(all.slice(end)).toEqual(before.slice(end));
+      const furthest = all
+        .slice(first, end)
+        .reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[first + i] as number))), 0);
+      expect(furthest).toBeLessThan(1e-5 * Math.sqrt(groups * channels * kh * kw));
+    });
+
+    it('gives the same bits with one thread and with two', () => {
+      if (library === undefined || natives === undefined) return;
+      const sizes = flattened(draw(10).sizes);
+      const address = natives.code(JSON.stringify(sizes), (team) =>
+        convolutionCode(sizes, cutOf(sizes), team),
+      ) as bigint;
+      const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
+      const counts = [
+        pictures * groups * channels * h * w,
+        blocks * block * groups * channels * kh * kw,
+        blocks * block,
+        pictures * blocks * block * oh * ow,
+      ];
+      const rooms = counts.map((count) => allocateRegion(library, count * 4));
+      const next = random(3);
+      rooms.forEach((room, i) => {
+        const numbers = room.floats(0, counts[i] as number);
+        for (let j = 0; j < numbers.length; j++) numbers[j] = next() - 0.5;
+      });
+      const given = (rooms[3] as (typeof rooms)[number]).floats(0, counts[3] as number);
+      const before = given.slice();
+      const threads = library.threads(0);
+      const results = [1, 2].map((count) => {
+        library.threads(count);
+        given.set(before);
+        natives.runCode(
+          address,
+          BigUint64Array.from(rooms, (room) => room.address),
+        );
+        return given.slice();
+      });
+      library.threads(threads);
+      expect(results[1]).toEqual(results[0]);
+      expect(results[0]).not.toEqual(before);
+    });
+  },
+);
+
+describe('the way that work is cut', () => {
+  it('suits every size: tiles fit into registers, parts and rows cover everything', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const sizes = flattened(draw(seed).sizes);
+      const { pixels, blocks, groups, rows } = cutOf(sizes);
+      expect(pixels * blocks + blocks + 1).toBeLessThanOrEqual(32);
+      expect(divisors(sizes.blocks)).toContain(blocks);
+      expect(divisors(sizes.groups)).toContain(groups);
+      expect(rows).toBeGreaterThanOrEqual(1);
+      expect(rows).toBeLessThanOrEqual(sizes.oh);
+      expect(pixels).toBeLessThanOrEqual(sizes.ow);
+    }
+  });
+
+  it('takes planes as longer rows for windows of one pixel', () => {
+    const { sizes } = draw(10);
+    const square = { ...sizes, h: 7, w: 7, oh: 7, ow: 7, kh: 1, kw: 1, stride: 1, padding: [0, 0] as const };
+    expect(flattened(square)).toMatchObject({ h: 1, w: 49, oh: 1, ow: 49 });
+    expect(flattened({ ...square, kw: 3, padding: [0, 1] })).toMatchObject({ h: 7, w: 7 });
+  });
+});

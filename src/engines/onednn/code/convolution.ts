@@ -1,0 +1,371 @@
+// A direct convolution as AVX-512 code, made for one set of sizes. Results lie in blocks of 16 channels, which are the 16
+// lanes of a register. A tile of pixels in a row times a few blocks of result channels stays in registers while
+// all that it sums over goes by: per number of the picture one broadcast and one multiply-add for each block. The tile is chosen
+// so that multiply-adds, not loads, are what the CPU waits for; channels are summed over in parts whose weights
+// stay in the first cache, with the sums so far in memory between.
+import { Assembler, at, type Label, type Memory, type Register, r, type Vector } from './assembler.ts';
+import {
+  type ConvolutionSizes,
+  type Cut,
+  divisors,
+  registers,
+  type Stretch,
+  stretchesOf,
+  vectorBytes,
+} from './cut.ts';
+import type { Team } from './machine-code.ts';
+
+const lineBytes = 64;
+/** Instructions that a loop may have. */
+const decoded = 600;
+
+/** Arguments of the code, eight bytes each. */
+export const slots = { source: 0, weights: 8, bias: 16, target: 24 } as const;
+
+// Registers of the code. What changes more seldom than a tile lies on the stack.
+const args = r.bx;
+const item = r.r12;
+const lastItem = r.r13;
+const picture = r.r14;
+const result = r.r15;
+const weights = r.bp;
+const row = r.r8;
+const lastRow = r.r9;
+const part = r.r10;
+const windowRows = r.r11;
+const from = r.si;
+const filter = r.dx;
+const tile = r.ax;
+const count = r.cx;
+const to = r.di;
+
+const stack = {
+  firstRow: 0,
+  source: 8,
+  target: 16,
+  bias: 24,
+  rowFilter: 32,
+  tiles: 40,
+  groups: 48,
+  windowRows: 56,
+  height: 72,
+};
+
+export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): Uint8Array {
+  const { pictures, groups, blocks, oh } = sizes;
+  const bands = Math.ceil(oh / cut.rows);
+  const bundles = blocks / cut.blocks;
+  const items = pictures * bands * bundles;
+  const code = new Assembler();
+  const saved: readonly Register[] = [r.bx, r.bp, r.r12, r.r13, r.r14, r.r15];
+  for (const register of saved) code.push(register);
+  // Six registers and the way back are 56 bytes: with 72 more the stack lies as calls expect it.
+  code.combineWith('subtract', r.sp, stack.height);
+  code.move(args, r.di);
+  share(code, items, team);
+
+  const nextItem = code.here();
+  const done: Label = {};
+  code.combine('compare', item, lastItem);
+  code.jump(done, 'notLess');
+  locate(code, sizes, cut, bands, bundles);
+  code.set(part, 0);
+  const nextPart = code.here();
+  code.move(row, at(r.sp, stack.firstRow));
+  const nextRow = code.here();
+  rowCode(code, sizes, cut);
+  code.combineWith('add', row, 1);
+  code.combine('compare', row, lastRow);
+  code.jump(nextRow, 'less');
+  code.combineWith('add', picture, cut.groups * sizes.source.group);
+  code.combineWith('add', weights, cut.groups * sizes.weights.group);
+  code.combineWith('add', part, 1);
+  code.combineWith('compare', part, groups / cut.groups);
+  code.jump(nextPart, 'less');
+  code.combineWith('add', item, 1);
+  code.jump(nextItem);
+
+  code.place(done);
+  code.combineWith('add', r.sp, stack.height);
+  for (const register of saved.toReversed()) code.pop(register);
+  code.leave();
+  return code.code();
+}
+
+/** This thread's items: an even share of all. */
+function share(code: Assembler, items: number, { threadNumber, threadCount }: Team): void {
+  code.setAddress(r.ax, threadNumber);
+  code.call(r.ax);
+  code.move(item, r.ax);
+  code.setAddress(r.ax, threadCount);
+  code.call(r.ax);
+  code.move(count, r.ax);
+  // Both are ints, whose upper halves are not defined; and there are never as many as 2^16.
+  for (const register of [item, count]) keepLow(code, register);
+  const scaled = (register: Register, more: number): void => {
+    code.move(r.ax, item);
+    code.combineWith('add', r.ax, more);
+    code.multiplyBy(r.ax, r.ax, items);
+    code.combine('exclusiveOr', r.dx, r.dx);
+    code.divide(count);
+    code.move(register, r.ax);
+  };
+  scaled(lastItem, 1);
+  scaled(item, 0);
+}
+
+function keepLow(code: Assembler, register: Register): void {
+  code.shift('left', register, 48);
+  code.shift('right', register, 48);
+}
+
+/** Where an item's rows, pictures, results, filters and biases begin. Items go through blocks first, pictures last. */
+function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: number, bundles: number): void {
+  const { source, target } = sizes;
+  const split = (by: number): void => {
+    code.combine('exclusiveOr', r.dx, r.dx);
+    code.set(count, by);
+    code.divide(count);
+  };
+  code.move(r.ax, item);
+  split(bundles);
+  code.multiplyBy(weights, r.dx, cut.blocks * sizes.weights.block);
+  code.multiplyBy(result, r.dx, cut.blocks * target.group);
+  code.multiplyBy(r.si, r.dx, cut.blocks * vectorBytes);
+  code.combine('add', r.si, at(args, slots.bias));
+  code.keep(at(r.sp, stack.bias), r.si);
+  split(bands);
+  code.multiplyBy(row, r.dx, cut.rows);
+  code.keep(at(r.sp, stack.firstRow), row);
+  code.move(lastRow, row);
+  code.combineWith('add', lastRow, cut.rows);
+  const whole: Label = {};
+  code.combineWith('compare', lastRow, sizes.oh);
+  code.jump(whole, 'notGreater');
+  code.set(lastRow, sizes.oh);
+  code.place(whole);
+  code.multiplyBy(picture, r.ax, source.picture);
+  code.multiplyBy(r.ax, r.ax, target.picture);
+  code.combine('add', result, r.ax);
+  code.combine('add', picture, at(args, slots.source));
+  code.combine('add', result, at(args, slots.target));
+  code.combine('add', weights, at(args, slots.weights));
+  code.combineWith('add', weights, sizes.weights.first);
+}
+
+/** A row of results, summed over one part of the channels. */
+function rowCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut): void {
+  const { h, kh, stride, padding, source, target } = sizes;
+  // The first row of the picture that the window meets, and how many it meets.
+  code.multiplyBy(r.ax, row, stride);
+  code.combineWith('subtract', r.ax, padding[0]);
+  code.set(windowRows, kh);
+  code.move(filter, weights);
+  const meetsTop: Label = {};
+  code.combineWith('compare', r.ax, 0);
+  code.jump(meetsTop, 'notLess');
+  code.combine('add', windowRows, r.ax);
+  code.multiplyBy(r.cx, r.ax, sizes.weights.row);
+  code.combine('subtract', filter, r.cx);
+  code.set(r.ax, 0);
+  code.place(meetsTop);
+  code.keep(at(r.sp, stack.rowFilter), filter);
+  const meetsBottom: Label = {};
+  code.set(r.cx, h);
+  code.combine('subtract', r.cx, r.ax);
+  code.combine('compare', windowRows, r.cx);
+  code.jump(meetsBottom, 'notGreater');
+  code.move(windowRows, r.cx);
+  code.place(meetsBottom);
+  code.multiplyBy(r.ax, r.ax, source.row);
+  code.combine('add', r.ax, picture);
+  code.multiplyBy(to, row, target.row);
+  code.combine('add', to, result);
+  for (const stretch of stretchesOf(sizes, cut.pixels)) {
+    if (stretch.count === 1) {
+      tileCode(code, sizes, cut, stretch);
+      continue;
+    }
+    // Tiles count from the row's first pixel, at which both pointers stand again afterwards.
+    code.keep(at(r.sp, stack.source), tile);
+    code.keep(at(r.sp, stack.target), to);
+    code.set(count, stretch.count);
+    code.keep(at(r.sp, stack.tiles), count);
+    const again = code.here();
+    tileCode(code, sizes, cut, stretch);
+    code.combineWith('add', tile, stretch.pixels * stride * source.pixel);
+    code.combineWith('add', to, stretch.pixels * target.pixel);
+    code.move(count, at(r.sp, stack.tiles));
+    code.combineWith('subtract', count, 1);
+    code.keep(at(r.sp, stack.tiles), count);
+    code.jump(again, 'notEqual');
+    code.move(tile, at(r.sp, stack.source));
+    code.move(to, at(r.sp, stack.target));
+  }
+}
+
+/** Where a stretch of tiles lies, and which registers a tile of it uses. */
+interface TileOf {
+  readonly sizes: ConvolutionSizes;
+  readonly cut: Cut;
+  readonly stretch: Stretch;
+  readonly sourceOffset: number;
+  sum(pixel: number, block: number): Vector;
+  result(pixel: number, block: number): Memory;
+  /** Visits all sums. */
+  each(visit: (sum: Vector, result: Memory, pixel: number, block: number) => void): void;
+}
+
+/** One tile: its sums begun, added to, and written. */
+function tileCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut, stretch: Stretch): void {
+  const { source, target, stride, padding } = sizes;
+  const sum = (pixel: number, block: number): Vector => pixel * cut.blocks + block;
+  const result = (pixel: number, block: number): Memory =>
+    at(to, (stretch.first + pixel) * target.pixel + block * target.group);
+  const self: TileOf = {
+    ...{ sizes, cut, stretch, sum, result },
+    sourceOffset: (stretch.first * stride - padding[1]) * source.pixel,
+    each(visit) {
+      for (let block = 0; block < cut.blocks; block++)
+        for (let pixel = 0; pixel < stretch.pixels; pixel++)
+          visit(sum(pixel, block), result(pixel, block), pixel, block);
+    },
+  };
+  beginSums(code, self);
+  addGroups(code, self);
+  finishSums(code, self);
+}
+
+/** Sums begin with the bias and what is to be added to, in later parts with what the part before left. */
+function beginSums(code: Assembler, { sizes, cut, sum, each }: TileOf): void {
+  const begin: Label = {};
+  const begun: Label = {};
+  if (sizes.groups > cut.groups) {
+    code.combineWith('compare', part, 0);
+    code.jump(begin, 'equal');
+    each((register, result) => code.load(register, result));
+    code.jump(begun);
+    code.place(begin);
+  }
+  if (sizes.bias) code.move(count, at(r.sp, stack.bias));
+  each((register, _, pixel, block) => {
+    if (!sizes.bias) code.clear(register);
+    else if (pixel === 0) code.load(register, at(count, block * vectorBytes));
+    else code.copy(register, sum(0, block));
+  });
+  if (sizes.sum) each((register, result) => code.add(register, register, result));
+  code.place(begun);
+}
+
+/** The groups of channels of this part. */
+function addGroups(code: Assembler, self: TileOf): void {
+  const { sizes, cut, sourceOffset } = self;
+  code.address(from, at(tile, sourceOffset));
+  code.move(filter, at(r.sp, stack.rowFilter));
+  if (cut.groups === 1) {
+    addRows(code, self);
+    return;
+  }
+  code.set(count, cut.groups);
+  code.keep(at(r.sp, stack.groups), count);
+  const again = code.here();
+  addRows(code, self);
+  code.combineWith('add', from, sizes.source.group);
+  code.combineWith('add', filter, sizes.weights.group);
+  code.move(count, at(r.sp, stack.groups));
+  code.combineWith('subtract', count, 1);
+  code.keep(at(r.sp, stack.groups), count);
+  code.jump(again, 'notEqual');
+}
+
+/** The rows of the window that meet the picture; both pointers come back to where they were. */
+function addRows(code: Assembler, self: TileOf): void {
+  const { kh, padding, source, weights: filters } = self.sizes;
+  if (kh === 1 && padding[0] === 0) {
+    addChannels(code, self);
+    return;
+  }
+  const skipped: Label = {};
+  code.combineWith('compare', windowRows, 0);
+  code.jump(skipped, 'notGreater');
+  code.keep(at(r.sp, stack.windowRows), windowRows);
+  const again = code.here();
+  addChannels(code, self);
+  code.combineWith('add', from, source.row);
+  code.combineWith('add', filter, filters.row);
+  code.combineWith('subtract', windowRows, 1);
+  code.jump(again, 'notEqual');
+  code.move(windowRows, at(r.sp, stack.windowRows));
+  code.multiplyBy(count, windowRows, source.row);
+  code.combine('subtract', from, count);
+  code.multiplyBy(count, windowRows, filters.row);
+  code.combine('subtract', filter, count);
+  code.place(skipped);
+}
+
+/** The channels of a group: some at a time, so that the loop stays in the cache of decoded instructions. */
+function addChannels(code: Assembler, self: TileOf): void {
+  const { sizes, cut, stretch } = self;
+  const { channels, kw, source, weights: filters } = sizes;
+  const perChannel = kw * stretch.pixels * (cut.blocks + 1);
+  const unrolled = Math.max(
+    ...divisors(channels).filter((some) => some === 1 || some * perChannel <= decoded),
+  );
+  if (unrolled === channels) {
+    addPixels(code, self, channels);
+    return;
+  }
+  code.set(count, channels / unrolled);
+  const again = code.here();
+  addPixels(code, self, unrolled);
+  code.combineWith('add', from, unrolled * source.channel);
+  code.combineWith('add', filter, unrolled * filters.channel);
+  code.combineWith('subtract', count, 1);
+  code.jump(again, 'notEqual');
+  code.combineWith('subtract', from, channels * source.channel);
+  code.combineWith('subtract', filter, channels * filters.channel);
+}
+
+/** A row of the window times all pixels of the tile, for the next channels. */
+function addPixels(code: Assembler, { sizes, cut, stretch, sum }: TileOf, channels: number): void {
+  const { kw, stride, source, weights: filters } = sizes;
+  const { pixels, inside } = stretch;
+  const firstFilter = sum(pixels, 0);
+  const firstFree = firstFilter + cut.blocks;
+  for (let column = 0; column < kw; column++) {
+    const met = inside[column] as readonly number[];
+    if (met.length === 0) continue;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let block = 0; block < cut.blocks; block++) {
+        const offset = block * filters.block + column * filters.column + channel * filters.channel;
+        code.load(firstFilter + block, at(filter, offset));
+      }
+      met.forEach((pixel, turn) => {
+        // What the next tile will read first.
+        if (channel === 0 && column < stride && source.pixel >= lineBytes)
+          code.prefetch(at(from, ((pixels + pixel) * stride + column) * source.pixel));
+        const free = firstFree + (turn % (registers - firstFree));
+        const offset = (pixel * stride + column) * source.pixel + channel * source.channel;
+        code.broadcast(free, at(from, offset));
+        for (let block = 0; block < cut.blocks; block++)
+          code.multiplyAdd(sum(pixel, block), firstFilter + block, free);
+      });
+    }
+  }
+}
+
+function finishSums(code: Assembler, { sizes, cut, stretch, sum, each }: TileOf): void {
+  if (sizes.relu) {
+    const kept: Label = {};
+    if (sizes.groups > cut.groups) {
+      code.combineWith('compare', part, sizes.groups / cut.groups - 1);
+      code.jump(kept, 'notEqual');
+    }
+    const zero = sum(stretch.pixels, 0);
+    code.clear(zero);
+    // In this order what is not a number stays so.
+    each((register) => code.maximum(register, zero, register));
+    code.place(kept);
+  }
+  each((register, result) => code.store(result, register));
+}

@@ -1,0 +1,177 @@
+// The sizes of a convolution, and how its work is cut for code of its own (convolution.ts): tiles that stay in registers,
+// parts whose weights stay in the first cache, bands of rows that threads share.
+export const vectorBytes = 64;
+const numberBytes = 4;
+
+/** What is summed over and written, with distances in bytes. */
+export interface ConvolutionSizes {
+  readonly pictures: number;
+  /** Groups of channels that are summed over one after another, and channels in each. */
+  readonly groups: number;
+  readonly channels: number;
+  /** Blocks of 16 result channels. */
+  readonly blocks: number;
+  readonly h: number;
+  readonly w: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly stride: number;
+  readonly padding: readonly [top: number, left: number];
+  readonly source: Distances;
+  readonly target: Omit<Distances, 'channel'>;
+  readonly weights: WeightDistances;
+  readonly bias: boolean;
+  /** Adds what stood in the results' memory before. */
+  readonly sum: boolean;
+  readonly relu: boolean;
+}
+
+export interface Distances {
+  readonly picture: number;
+  /** Between groups of channels, for results between blocks. */
+  readonly group: number;
+  readonly channel: number;
+  readonly row: number;
+  readonly pixel: number;
+}
+
+export interface WeightDistances {
+  readonly block: number;
+  readonly group: number;
+  readonly row: number;
+  readonly column: number;
+  readonly channel: number;
+  /** Of the element that the first row and column of the window meet: gradients go through filters backwards. */
+  readonly first: number;
+}
+
+/** How the work is cut; `pixels` and `blocks` of a tile. */
+export interface Cut extends Tile {
+  /** Groups of channels summed over before the sums go to memory. */
+  readonly groups: number;
+  /** Rows of results that a thread takes at a time. */
+  readonly rows: number;
+}
+
+/** Bytes of weights that may stay in the first cache, and of the picture in the second. */
+const [nearBytes, nextBytes] = [20_000, 400_000];
+/** Pieces of work that threads share, at least: so few that one more or less does not count. */
+const fewestItems = 16;
+/** Pixels of a plane that pass for a row. */
+const longestRow = 400;
+export const registers = 32;
+/** Multiply-adds in a row that hide the time of one: four cycles on two units. */
+const hiding = 8;
+/** Instructions a cycle; what is sustained beside a busy sibling is less than what a data sheet says. */
+const issued = 2.9;
+/** What beginning a tile costs, spread over all that it sums. */
+const perTile = 0.5;
+
+export function cutOf(sizes: ConvolutionSizes): Cut {
+  const { groups, channels, kh, kw, oh, pictures, blocks } = sizes;
+  const tile = bestTile(sizes);
+  const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
+  const together = Math.max(...divisors(groups).filter((count) => count <= Math.max(1, near)));
+  const rowBytes = groups * channels * numberBytes * sizes.w * sizes.stride;
+  const bands = Math.max(
+    Math.ceil(oh / Math.max(1, Math.floor(nextBytes / rowBytes))),
+    Math.min(oh, Math.ceil(fewestItems / (pictures * (blocks / tile.blocks)))),
+  );
+  return { ...tile, groups: together, rows: Math.ceil(oh / bands) };
+}
+
+/**
+ * For a window of one pixel, planes as rows of another length: tiles then need not end where the picture's rows do. Other
+ * sizes as they are.
+ */
+export function flattened(sizes: ConvolutionSizes): ConvolutionSizes {
+  const { kh, kw, stride, padding, h, w, source, target } = sizes;
+  if (kh > 1 || kw > 1 || stride > 1 || padding[0] > 0 || padding[1] > 0) return sizes;
+  const lengths = divisors(h * w).filter((length) => length <= longestRow || length === w);
+  const costs = lengths.map((ow) => costOf(bestTile({ ...sizes, ow }), ow));
+  const length = lengths[costs.lastIndexOf(Math.min(...costs))] as number;
+  const rows = (h * w) / length;
+  const longer = <D extends { pixel: number; row: number }>(distances: D): D => ({
+    ...distances,
+    row: length * distances.pixel,
+  });
+  return {
+    ...sizes,
+    h: rows,
+    w: length,
+    oh: rows,
+    ow: length,
+    source: longer(source),
+    target: longer(target),
+  };
+}
+
+export interface Tile {
+  /** In a row, at most. */
+  readonly pixels: number;
+  readonly blocks: number;
+}
+
+function bestTile({ blocks: all, ow }: Pick<ConvolutionSizes, 'blocks' | 'ow'>): Tile {
+  const tiles = [1, 2, 3, 4]
+    .filter((blocks) => all % blocks === 0)
+    .flatMap((blocks) => {
+      const most = Math.min(ow, Math.floor((registers - blocks - 1) / blocks));
+      return Array.from({ length: most }, (_, i) => ({ blocks, pixels: i + 1 }));
+    });
+  return tiles.reduce((best, next) => (costOf(next, ow) < costOf(best, ow) ? next : best));
+}
+
+/** Cycles per pixel and block, by how many units there are of what the inner loop uses. */
+function costOf({ blocks, pixels }: Tile, ow: number): number {
+  const cycles = tilesOf(ow, pixels).map((count) => {
+    const multiplyAdds = count * blocks;
+    const loads = count + blocks;
+    return perTile + Math.max(multiplyAdds / 2, loads / 2, (multiplyAdds + loads) / issued, hiding / 2);
+  });
+  return cycles.reduce((sum, each) => sum + each, 0) / (ow * blocks);
+}
+
+/** Sizes of the tiles of a row: whole ones as far as they go, and the rest in one or two. */
+function tilesOf(ow: number, pixels: number): number[] {
+  const rest = ow % pixels;
+  const whole = Array.from({ length: Math.floor(ow / pixels) }, () => pixels);
+  if (rest === 0) return whole;
+  if (whole.length === 0 || 2 * rest >= pixels) return [...whole, rest];
+  const half = Math.ceil((pixels + rest) / 2);
+  return [...whole.slice(1), half, pixels + rest - half];
+}
+
+export function divisors(value: number): number[] {
+  return Array.from({ length: value }, (_, i) => i + 1).filter((each) => value % each === 0);
+}
+
+/** A stretch of tiles in a row that run the same code. */
+export interface Stretch {
+  readonly first: number;
+  readonly pixels: number;
+  readonly count: number;
+  /** For each column of the window the pixels of a tile for which it lies in the picture. */
+  readonly inside: readonly (readonly number[])[];
+}
+
+export function stretchesOf({ ow, kw, w, stride, padding }: ConvolutionSizes, pixels: number): Stretch[] {
+  const stretches: Stretch[] = [];
+  let first = 0;
+  for (const size of tilesOf(ow, pixels)) {
+    const inside = Array.from({ length: kw }, (_, column) =>
+      Array.from({ length: size }, (_, pixel) => pixel).filter((pixel) => {
+        const x = (first + pixel) * stride + column - padding[1];
+        return x >= 0 && x < w;
+      }),
+    );
+    const last = stretches.at(-1);
+    if (last?.pixels === size && JSON.stringify(last.inside) === JSON.stringify(inside))
+      stretches[stretches.length - 1] = { ...last, count: last.count + 1 };
+    else stretches.push({ first, pixels: size, count: 1, inside });
+    first += size;
+  }
+  return stretches;
+}
