@@ -7,8 +7,10 @@ import { allocateRegion, type Region } from '../memory.ts';
 import type { Natives } from '../natives.ts';
 
 export interface Trial {
-  /** Milliseconds of all steps once. */
-  run(): number;
+  /** Bytes of the weights, as the steps read them. */
+  readonly weightBytes: number;
+  /** Milliseconds of all steps once; `cold`: with what they read in the caches, but for the weights. */
+  run(cold?: boolean): number;
 }
 
 const alignment = 128;
@@ -63,14 +65,51 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Tr
   };
   for (const step of lowered.prologue.map(bind)) step();
   const steps = lowered.steps.map(bind);
+  const weights = new Set(
+    lowered.steps
+      .flatMap(({ reads }) => reads)
+      .map(({ storage }) => storage)
+      .filter(({ place }) => place === 'kept'),
+  );
+  const inputs = [...lowered.inputs.values()].map(({ storage }) =>
+    region.floats(storage.offset, storage.bytes >> 2),
+  );
   return {
-    run() {
+    weightBytes: [...weights].reduce((sum, { bytes }) => sum + bytes, 0),
+    run(cold = false) {
+      if (cold) {
+        touch(large());
+        for (const numbers of inputs) touch(numbers);
+      }
       const before = performance.now();
       for (const step of steps) step();
       // The region is needed until here.
       return performance.now() - before + 0 * region.floats(0, 1).length;
     },
   };
+}
+
+/** More than the caches hold. */
+const largeBytes = 2 ** 26;
+let kept: Float32Array | undefined;
+const large = (): Float32Array => {
+  kept ??= new Float32Array(largeBytes / 4).fill(1);
+  return kept;
+};
+
+/** Gives the room of cold trials back. */
+export function forgetLarge(): void {
+  kept = undefined;
+}
+
+/** Where what was read goes, so that reading it is not left out. */
+const sink = new Float32Array(1);
+
+/** Reads one number of each line. */
+function touch(numbers: Float32Array): void {
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i += 16) sum += numbers[i] as number;
+  sink[0] = sum;
 }
 
 function aligned(bytes: number): number {

@@ -11,7 +11,7 @@ import { createNatives, type Natives } from '../natives.ts';
 import { signalShield } from '../signals.ts';
 import { machineOf, questionOf } from './question.ts';
 import { type Answer, recall, remember, rememberedPath } from './remembered.ts';
-import { bytesOf, createRoom, prepareTrial, type Room, type Trial } from './trial.ts';
+import { bytesOf, createRoom, forgetLarge, prepareTrial, type Room, type Trial } from './trial.ts';
 import { lowerAs, namesBeside, primitiveName, type Ways } from './ways.ts';
 
 export interface Tuner {
@@ -31,7 +31,10 @@ const leastWork = 2 ** 20;
 const margin = 0.05;
 /** Rounds of a comparison: as many as fit, and within these. */
 const comparisonMs = 150;
-const [fewestRounds, mostRounds] = [3, 15];
+const [fewestRounds, mostRounds, mostColdRounds] = [3, 15, 7];
+/** Bytes that memory gives in a millisecond, roughly, and the share of a run that reading weights from it has to be. */
+const bytesPerMs = 10_000_000;
+const coldShare = 0.03;
 /** What takes so many times as long in its first round gets no other. */
 const hopeless = 1.5;
 /** Of the memory that is free, the part that a trial may take. */
@@ -105,6 +108,7 @@ export function createTuner(
     },
     refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
     finish() {
+      forgetLarge();
       if (measures) remember(path, machine, worthKeeping, onNote);
       return {
         mode,
@@ -173,14 +177,19 @@ function compare(
 }
 
 function alternate(own: Trial, other: Trial): [number[], number[]] {
-  const ownTimes = [own.run()];
-  const otherTimes = [other.run()];
+  const first = [own.run(), other.run()] as const;
+  // In a network other weights have been read since these were last: where that takes long, it belongs to the time.
+  const readMs = Math.max(own.weightBytes, other.weightBytes) / bytesPerMs;
+  const cold = readMs > coldShare * Math.min(...first);
+  const ownTimes = [cold ? own.run(true) : first[0]];
+  const otherTimes = [cold ? other.run(true) : first[1]];
   const round = (ownTimes[0] as number) + (otherTimes[0] as number);
   if ((otherTimes[0] as number) > hopeless * (ownTimes[0] as number)) return [ownTimes, otherTimes];
-  const rounds = Math.max(fewestRounds, Math.min(mostRounds, Math.floor(comparisonMs / round)));
+  const most = cold ? mostColdRounds : mostRounds;
+  const rounds = Math.max(fewestRounds, Math.min(most, Math.floor(comparisonMs / round)));
   while (ownTimes.length < rounds) {
-    ownTimes.push(own.run());
-    otherTimes.push(other.run());
+    ownTimes.push(own.run(cold));
+    otherTimes.push(other.run(cold));
   }
   return [ownTimes, otherTimes];
 }
