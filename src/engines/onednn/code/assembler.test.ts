@@ -46,8 +46,13 @@ const instructions: readonly (readonly [text: string, emit: Emit, bytes: string]
   ['shl r12,0x30', (a) => a.shift('left', r.r12, 48), '49 c1 e4 30'],
   ['shr rcx,0x30', (a) => a.shift('right', r.cx, 48), '48 c1 e9 30'],
   ['div rcx', (a) => a.divide(r.cx), '48 f7 f1'],
-  ['prefetcht0 [rsi+0x1000]', (a) => a.prefetch(at(r.si, 4096)), '0f 18 8e 00 10 00 00'],
-  ['prefetcht0 [r9+0x40]', (a) => a.prefetch(at(r.r9, 64)), '41 0f 18 49 40'],
+  ['prefetcht0 [rsi+0x1000]', (a) => a.prefetch(1, at(r.si, 4096)), '0f 18 8e 00 10 00 00'],
+  ['prefetcht0 [r9+0x40]', (a) => a.prefetch(1, at(r.r9, 64)), '41 0f 18 49 40'],
+  [
+    'prefetcht1 [rdx+r9*1+0x123456]',
+    (a) => a.prefetch(2, at(r.dx, 0x123456), r.r9),
+    '42 0f 18 94 0a 56 34 12 00',
+  ],
 ];
 
 const hex = (code: Uint8Array): string =>

@@ -192,11 +192,17 @@ export class Assembler {
     this.vector(maximum, to, a, b);
   }
 
-  /** Fetches a line into the first cache; any address will do. */
-  prefetch({ base, offset }: Memory): void {
-    if (base > 7) this.emit(0x41);
-    this.emit(0x0f, 0x18);
-    this.operand(1, base, offset, 1);
+  /** Fetches a line into the first cache or the second; any address will do, `[base + index + offset]` too. */
+  prefetch(level: 1 | 2, { base, offset }: Memory, index?: Register): void {
+    if (index === undefined) {
+      if (base > 7) this.emit(0x41);
+      this.emit(0x0f, 0x18);
+      this.operand(level, base, offset, 1);
+      return;
+    }
+    this.emit(0x40 | ((index >> 3) << 1) | (base >> 3), 0x0f, 0x18);
+    this.emit(0x84 + (level << 3), ((index & 7) << 3) + (base & 7));
+    this.int32(offset);
   }
 
   private emit(...values: readonly number[]): void {

@@ -30,7 +30,8 @@ const picture = r.r14;
 const result = r.r15;
 const weights = r.bp;
 const row = r.r8;
-const lastRow = r.r9;
+/** From the weights that are read to those that the next part will begin with. */
+const ahead = r.r9;
 const part = r.r10;
 const windowRows = r.r11;
 const from = r.si;
@@ -48,6 +49,7 @@ const stack = {
   tiles: 40,
   groups: 48,
   windowRows: 56,
+  lastRow: 64,
   height: 72,
 };
 
@@ -70,12 +72,13 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
   code.jump(done, 'notLess');
   locate(code, sizes, cut, bands, bundles);
   code.set(part, 0);
+  code.set(ahead, cut.groups * sizes.weights.group);
   const nextPart = code.here();
   code.move(row, at(r.sp, stack.firstRow));
   const nextRow = code.here();
   rowCode(code, sizes, cut);
   code.combineWith('add', row, 1);
-  code.combine('compare', row, lastRow);
+  code.combine('compare', row, at(r.sp, stack.lastRow));
   code.jump(nextRow, 'less');
   code.combineWith('add', picture, cut.groups * sizes.source.group);
   code.combineWith('add', weights, cut.groups * sizes.weights.group);
@@ -137,13 +140,13 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   split(bands);
   code.multiplyBy(row, r.dx, cut.rows);
   code.keep(at(r.sp, stack.firstRow), row);
-  code.move(lastRow, row);
-  code.combineWith('add', lastRow, cut.rows);
+  code.combineWith('add', row, cut.rows);
   const whole: Label = {};
-  code.combineWith('compare', lastRow, sizes.oh);
+  code.combineWith('compare', row, sizes.oh);
   code.jump(whole, 'notGreater');
-  code.set(lastRow, sizes.oh);
+  code.set(row, sizes.oh);
   code.place(whole);
+  code.keep(at(r.sp, stack.lastRow), row);
   code.multiplyBy(picture, r.ax, source.picture);
   code.multiplyBy(r.ax, r.ax, target.picture);
   code.combine('add', result, r.ax);
@@ -260,6 +263,7 @@ function beginSums(code: Assembler, { sizes, cut, sum, each }: TileOf): void {
 /** The groups of channels of this part. */
 function addGroups(code: Assembler, self: TileOf): void {
   const { sizes, cut, sourceOffset } = self;
+  lookAhead(code, sizes, cut);
   code.address(from, at(tile, sourceOffset));
   code.move(filter, at(r.sp, stack.rowFilter));
   if (cut.groups === 1) {
@@ -276,6 +280,17 @@ function addGroups(code: Assembler, self: TileOf): void {
   code.combineWith('subtract', count, 1);
   code.keep(at(r.sp, stack.groups), count);
   code.jump(again, 'notEqual');
+}
+
+/** Each tile fetches what the next part begins with for one block, the next tile for the next. */
+function lookAhead(code: Assembler, { groups, weights: { group, block } }: ConvolutionSizes, cut: Cut): void {
+  if (groups === cut.groups || cut.blocks === 1) return;
+  const further: Label = {};
+  code.combineWith('add', ahead, block);
+  code.combineWith('compare', ahead, cut.groups * group + cut.blocks * block);
+  code.jump(further, 'less');
+  code.set(ahead, cut.groups * group);
+  code.place(further);
 }
 
 /** The rows of the window that meet the picture; both pointers come back to where they were. */
@@ -340,10 +355,12 @@ function addPixels(code: Assembler, { sizes, cut, stretch, sum }: TileOf, channe
         const offset = block * filters.block + column * filters.column + channel * filters.channel;
         code.load(firstFilter + block, at(filter, offset));
       }
+      if (sizes.groups > cut.groups)
+        code.prefetch(2, at(filter, column * filters.column + channel * filters.channel), ahead);
       met.forEach((pixel, turn) => {
         // What the next tile will read first.
         if (channel === 0 && column < stride && source.pixel >= lineBytes)
-          code.prefetch(at(from, ((pixels + pixel) * stride + column) * source.pixel));
+          code.prefetch(1, at(from, ((pixels + pixel) * stride + column) * source.pixel));
         const free = firstFree + (turn % (registers - firstFree));
         const offset = (pixel * stride + column) * source.pixel + channel * source.channel;
         code.broadcast(free, at(from, offset));
