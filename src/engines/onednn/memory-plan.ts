@@ -10,6 +10,8 @@ export interface MemoryPlan {
   readonly arenaBytes: number;
   /** The largest sum of what is alive at one step: no plan can do with less. */
   readonly lowerBoundBytes: number;
+  /** What is alive at each step. */
+  readonly liveBytes: readonly number[];
 }
 
 /** Fills in offsets of all `arena` storages. `inputs` are there before the first step, `outputs` after the last. */
@@ -21,14 +23,16 @@ export function planMemory(
   const storages = lifetimes(steps, inputs, outputs);
   const merged = mergeInPlace(steps, storages);
   const roots = [...storages].filter((storage) => !merged.has(storage));
-  const lowerBoundBytes = largestLiveSet(roots, steps.length);
+  const live = liveSets(roots, steps.length);
+  const lowerBoundBytes = Math.max(0, ...live);
   const arenaBytes = place(roots, lowerBoundBytes);
   for (const storage of storages) {
     let root = storage;
     for (let next = merged.get(root); next !== undefined; next = merged.get(root)) root = next;
     storage.offset = root.offset;
   }
-  return { arenaBytes, lowerBoundBytes };
+  // Before the first step lie the inputs, after the last the outputs.
+  return { arenaBytes, lowerBoundBytes, liveBytes: live.slice(1, -1) };
 }
 
 function lifetimes(
@@ -170,15 +174,16 @@ function align(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment;
 }
 
-function largestLiveSet(storages: readonly Storage[], steps: number): number {
+/** Bytes alive before the first step, at each step, and after the last. */
+function liveSets(storages: readonly Storage[], steps: number): number[] {
   const change = new Float64Array(steps + 3);
   for (const { first, last, bytes } of storages) {
     change[first + 1] = (change[first + 1] as number) + bytes;
     change[last + 2] = (change[last + 2] as number) - bytes;
   }
   let live = 0;
-  return change.reduce((most, delta) => {
+  return Array.from(change.subarray(0, steps + 2), (delta) => {
     live += delta;
-    return Math.max(most, live);
-  }, 0);
+    return live;
+  });
 }

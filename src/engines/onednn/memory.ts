@@ -14,8 +14,13 @@ export interface Region {
   content(bytes: number): Uint8Array;
 }
 
+export interface OwnRegion extends Region {
+  /** Gives the memory back at once, where Node can (22); else it goes when nothing refers to it any more. */
+  free(): void;
+}
+
 /** `bytes` of zeroed memory, aligned for vector instructions. */
-export function allocateRegion(library: Library, bytes: number): Region {
+export function allocateRegion(library: Library, bytes: number): OwnRegion {
   const boundary = bytes >= 4 * hugePage ? hugePage : alignment;
   let buffer: ArrayBuffer;
   try {
@@ -38,5 +43,11 @@ export function allocateRegion(library: Library, bytes: number): Region {
     floats: (offset, count) => new Float32Array(buffer, skip + offset, count),
     integers: (offset, count) => new Int32Array(buffer, skip + offset, count),
     content: (count) => new Uint8Array(buffer, skip, count),
+    free: () => release(buffer),
   };
+}
+
+/** Gives a buffer's memory back at once, where Node can (22). Nobody may look at it afterwards. */
+export function release(buffer: ArrayBufferLike): void {
+  (buffer as { transfer?: (bytes: number) => ArrayBuffer }).transfer?.(0);
 }

@@ -5,6 +5,7 @@ import { adaptivePoolsAsProducts } from '../../graph/rewrite/adaptive-pools.ts';
 import { poolBeforeRelu } from '../../graph/rewrite/pool-before-relu.ts';
 import { type Recomputed, recompute } from '../../graph/rewrite/recompute.ts';
 import type { CompileOptions } from '../engine.ts';
+import type { Tuner } from './autotune/tuner.ts';
 import { planFusion } from './fusion.ts';
 import { kernels } from './kernels/index.ts';
 import { optimizedStateLayout } from './kernels/sgd.ts';
@@ -32,24 +33,52 @@ export function planProgram(
 ): PlannedProgram {
   const { graph, nodes } = ordered(given, what, options.dtype);
   const prepared = withQuantisation(graph, nodes, { fusion: planFusion(graph, nodes), kernels });
-  const lowered = lower({
-    natives,
-    graph,
-    nodes,
-    ...prepared,
-    ...options,
-    stateLayout: optimizedStateLayout,
-  });
-  // States and inputs that no node reads exist all the same: they can be read, written and fed.
-  for (const [name, value] of graph.states) {
-    if (!lowered.states.has(name)) lowered.states.set(name, unread(natives, value, 'kept'));
+  const { tuner } = options;
+  const planned = (own: Tuner | undefined): PlannedProgram => {
+    const lowered = lower({
+      natives,
+      graph,
+      nodes,
+      ...prepared,
+      ...options,
+      tuner: own,
+      stateLayout: optimizedStateLayout,
+    });
+    // States and inputs that no node reads exist all the same: they can be read, written and fed.
+    for (const [name, value] of graph.states) {
+      if (!lowered.states.has(name)) lowered.states.set(name, unread(natives, value, 'kept'));
+    }
+    for (const [name, value] of graph.inputs) {
+      if (!lowered.inputs.has(name)) lowered.inputs.set(name, unread(natives, value, 'arena'));
+    }
+    checkBounds(lowered);
+    return {
+      graph,
+      lowered,
+      memory: planMemory(lowered.steps, lowered.inputs.values(), lowered.outputs.values()),
+    };
+  };
+  const program = planned(tuner);
+  return tuner === undefined || graph.updates.size === 0 ? program : restrained(program, tuner, planned);
+}
+
+/** How much more memory a training step may take for the sake of faster ways than it takes with first choices alone. */
+const moreMemory = 1.05;
+
+/** Where ways to compute an op take too much memory, the first choice is taken after all: at the steps that take most. */
+function restrained(
+  given: PlannedProgram,
+  tuner: Tuner,
+  planned: (tuner: Tuner | undefined) => PlannedProgram,
+): PlannedProgram {
+  const bound = moreMemory * planned(undefined).memory.lowerBoundBytes;
+  let program = given;
+  for (;;) {
+    const { lowered, memory } = program;
+    const dear = lowered.steps.filter((_, i) => (memory.liveBytes[i] as number) > bound);
+    if (!tuner.restrain(dear.flatMap(({ node }) => node ?? []))) return program;
+    program = planned(tuner);
   }
-  for (const [name, value] of graph.inputs) {
-    if (!lowered.inputs.has(name)) lowered.inputs.set(name, unread(natives, value, 'arena'));
-  }
-  checkBounds(lowered);
-  const memory = planMemory(lowered.steps, lowered.inputs.values(), lowered.outputs.values());
-  return { graph, lowered, memory };
 }
 
 /** No step may reach beyond the memory that a tensor was given. Parts of tensors lie within by how they are made. */

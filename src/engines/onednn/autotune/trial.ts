@@ -3,7 +3,7 @@
 import { bindNative } from '../binding.ts';
 import type { Library } from '../library.ts';
 import type { Lowered, Step, Storage } from '../lowering.ts';
-import { allocateRegion, type Region } from '../memory.ts';
+import { allocateRegion, type OwnRegion, type Region, release } from '../memory.ts';
 import type { Natives } from '../natives.ts';
 
 export interface Trial {
@@ -21,20 +21,26 @@ const ordinary = new Float32Array(Uint32Array.of(0x3f003f00).buffer)[0] as numbe
 export interface Room {
   /** At least so many bytes; what was there before is void. */
   of(bytes: number): Region;
+  free(): void;
 }
 
 export function createRoom(library: Library): Room {
   let size = 0;
-  let region: Region | undefined;
+  let region: OwnRegion | undefined;
+  const free = (): void => {
+    region?.free();
+    region = undefined;
+  };
   return {
     of(bytes) {
       if (region === undefined || size < bytes) {
-        region = undefined;
+        free();
         region = allocateRegion(library, bytes);
         size = bytes;
       }
       return region;
     },
+    free,
   };
 }
 
@@ -99,6 +105,7 @@ const large = (): Float32Array => {
 
 /** Gives the room of cold trials back. */
 export function forgetLarge(): void {
+  if (kept !== undefined) release(kept.buffer);
   kept = undefined;
 }
 

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createGraph, input, markOutput, state } from '../../../graph/graph.ts';
-import { convolution } from '../../../graph/ops/index.ts';
+import { gradients } from '../../../graph/autodiff.ts';
+import { createGraph, input, markOutput, state, update, type Value } from '../../../graph/graph.ts';
+import { add, convolution, relu } from '../../../graph/ops/index.ts';
 import type { CompileOptions, Engine, Program } from '../../engine.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
 import { rememberedPath } from './remembered.ts';
@@ -87,6 +88,33 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
     const followed = choicesOf(compile({ autotune: 'on', choices: { [question]: 'matrix product' } }));
     expect(followed).toMatchObject({ measured: 0, remembered: 0 });
     expect(Object.values(followed?.choices ?? {}).sort()).toEqual(['matrix product', 'primitive']);
+  });
+
+  it('that take too much memory in training give way to the first ones', () => {
+    const graph = createGraph();
+    const x = input(graph, 'x', [4, 16, 64, 64]);
+    const w = state(graph, 'w', [16, 16, 3, 3], 'parameter', { kind: 'constant', value: 0.5 });
+    const v = state(graph, 'v', [16, 16, 3, 3], 'parameter', { kind: 'constant', value: 0.25 });
+    const hidden = relu(convolution(x, w, undefined, { padding: 1 }));
+    const [slope] = gradients(convolution(hidden, v, undefined, { padding: 1, stride: 2 }), [w]);
+    update(w, add(w, slope as Value));
+    const reported = (options: CompileOptions) => engine.compile(graph, options).report();
+    const bound = 1.05 * reported({}).lowerBoundBytes;
+    const measured = reported({ autotune: 'on' });
+    expect(measured.lowerBoundBytes).toBeLessThanOrEqual(bound);
+    // Each phase is made by itself before it is written among the others.
+    const dear = 'phases';
+    expect(reported({ implementation: dear }).lowerBoundBytes).toBeGreaterThan(bound);
+    const path = rememberedPath();
+    const file = JSON.parse(readFileSync(path, 'utf8'));
+    for (const answers of Object.values(file.machines) as Record<string, { choice: string }>[])
+      for (const [question, answer] of Object.entries(answers))
+        if (question.startsWith('convolutionBackwardData')) answer.choice = dear;
+    writeFileSync(path, JSON.stringify(file));
+    const restrained = reported({ autotune: 'on' });
+    expect(restrained.autotune).toMatchObject({ measured: 0 });
+    expect(Object.values(restrained.autotune?.choices ?? {})).not.toContain(dear);
+    expect(restrained.lowerBoundBytes).toBeLessThanOrEqual(bound);
   });
 
   it('that do not apply are not claimed', () => {

@@ -19,6 +19,11 @@ export interface Tuner {
   choose(lowering: Lowering, node: Node, ways: Ways, primitive: PrimitiveDescriptor): string;
   /** Hears that the chosen way does not apply to a node, and that the library's first choice computes it. */
   refused(lowering: Lowering, node: Node): void;
+  /**
+   * Takes the library's first choice for nodes whose ways take too much memory, from the next lowering on; false where all
+   * of them have it already. Nodes of the same sizes go together.
+   */
+  restrain(nodes: Iterable<Node>): boolean;
   /** Writes down what was measured, gives native memory back and tells what was decided. */
   finish(): AutotuneReport;
 }
@@ -53,6 +58,7 @@ export function createTuner(
   const path = rememberedPath();
   const known = measures && mode === 'on' ? recall(path, machine, onNote) : new Map<string, Answer>();
   const decided = new Map<string, string>();
+  const asked = new Map<Node, string>();
   const answers = new Map<string, Answer>();
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
@@ -99,6 +105,7 @@ export function createTuner(
     choose(lowering, node, ways, primitive) {
       if (implementation === undefined && multiplyAddsOf(node) < leastWork) return primitiveName;
       const question = questionOf(lowering, node);
+      asked.set(node, question);
       let choice = implementation ?? decided.get(question) ?? choices?.[question];
       if (choice === undefined && measures)
         choice = answer(question, lowering, node, ways, primitive)?.choice;
@@ -106,8 +113,17 @@ export function createTuner(
       decided.set(question, choice);
       return choice;
     },
+    restrain(nodes) {
+      if (!measures) return false;
+      const questions = [...nodes].flatMap((node) => asked.get(node) ?? []);
+      const others = questions.filter((question) => decided.get(question) !== primitiveName);
+      for (const question of others) decided.set(question, primitiveName);
+      return others.length > 0;
+    },
     refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
     finish() {
+      for (const room of rooms ?? []) room.free();
+      rooms = undefined;
       forgetLarge();
       if (measures) remember(path, machine, worthKeeping, onNote);
       return {

@@ -50,30 +50,62 @@ const stack = {
   groups: 48,
   windowRows: 56,
   lastRow: 64,
-  height: 72,
+  bundle: 72,
+  partGroups: 80,
+  height: 88,
 };
 
 export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): Uint8Array {
-  const { pictures, groups, blocks, oh } = sizes;
-  const bands = Math.ceil(oh / cut.rows);
-  const bundles = blocks / cut.blocks;
-  const items = pictures * bands * bundles;
+  const bands = Math.ceil(sizes.oh / cut.rows);
+  const bundles = Math.ceil(sizes.blocks / cut.blocks);
   const code = new Assembler();
   const saved: readonly Register[] = [r.bx, r.bp, r.r12, r.r13, r.r14, r.r15];
   for (const register of saved) code.push(register);
-  // Six registers and the way back are 56 bytes: with 72 more the stack lies as calls expect it.
+  // Six registers and the way back are 56 bytes: with 88 more the stack lies as calls expect it.
   code.combineWith('subtract', r.sp, stack.height);
   code.move(args, r.di);
-  share(code, items, team);
+  share(code, sizes.pictures * bands * bundles, team);
 
   const nextItem = code.here();
   const done: Label = {};
   code.combine('compare', item, lastItem);
   code.jump(done, 'notLess');
   locate(code, sizes, cut, bands, bundles);
+  code.combineWith('add', item, 1);
+  if (cut.rest !== undefined) {
+    const whole: Label = {};
+    code.move(count, at(r.sp, stack.bundle));
+    code.combineWith('compare', count, bundles - 1);
+    code.jump(whole, 'notEqual');
+    itemCode(code, sizes, { ...cut, ...cut.rest });
+    code.jump(nextItem);
+    code.place(whole);
+  }
+  itemCode(code, sizes, cut);
+  code.jump(nextItem);
+
+  code.place(done);
+  code.combineWith('add', r.sp, stack.height);
+  for (const register of saved.toReversed()) code.pop(register);
+  code.leave();
+  return code.code();
+}
+
+/** A band of rows of a bundle of blocks, part by part. */
+function itemCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut): void {
   code.set(part, 0);
   code.set(ahead, cut.groups * sizes.weights.group);
   const nextPart = code.here();
+  code.set(count, cut.groups);
+  const left = sizes.groups % cut.groups;
+  if (left > 0) {
+    const whole: Label = {};
+    code.combineWith('compare', part, partsOf(sizes, cut) - 1);
+    code.jump(whole, 'notEqual');
+    code.set(count, left);
+    code.place(whole);
+  }
+  code.keep(at(r.sp, stack.partGroups), count);
   code.move(row, at(r.sp, stack.firstRow));
   const nextRow = code.here();
   rowCode(code, sizes, cut);
@@ -83,16 +115,12 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
   code.combineWith('add', picture, cut.groups * sizes.source.group);
   code.combineWith('add', weights, cut.groups * sizes.weights.group);
   code.combineWith('add', part, 1);
-  code.combineWith('compare', part, groups / cut.groups);
+  code.combineWith('compare', part, partsOf(sizes, cut));
   code.jump(nextPart, 'less');
-  code.combineWith('add', item, 1);
-  code.jump(nextItem);
+}
 
-  code.place(done);
-  code.combineWith('add', r.sp, stack.height);
-  for (const register of saved.toReversed()) code.pop(register);
-  code.leave();
-  return code.code();
+function partsOf({ groups }: ConvolutionSizes, cut: Cut): number {
+  return Math.ceil(groups / cut.groups);
 }
 
 /** This thread's items: an even share of all. */
@@ -132,6 +160,7 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   };
   code.move(r.ax, item);
   split(bundles);
+  code.keep(at(r.sp, stack.bundle), r.dx);
   code.multiplyBy(weights, r.dx, cut.blocks * sizes.weights.block);
   code.multiplyBy(result, r.dx, cut.blocks * target.group);
   code.multiplyBy(r.si, r.dx, cut.blocks * vectorBytes);
@@ -270,7 +299,7 @@ function addGroups(code: Assembler, self: TileOf): void {
     addRows(code, self);
     return;
   }
-  code.set(count, cut.groups);
+  code.move(count, at(r.sp, stack.partGroups));
   code.keep(at(r.sp, stack.groups), count);
   const again = code.here();
   addRows(code, self);
@@ -375,7 +404,7 @@ function finishSums(code: Assembler, { sizes, cut, stretch, sum, each }: TileOf)
   if (sizes.relu) {
     const kept: Label = {};
     if (sizes.groups > cut.groups) {
-      code.combineWith('compare', part, sizes.groups / cut.groups - 1);
+      code.combineWith('compare', part, partsOf(sizes, cut) - 1);
       code.jump(kept, 'notEqual');
     }
     const zero = sum(stretch.pixels, 0);

@@ -49,7 +49,9 @@ export interface WeightDistances {
 
 /** How the work is cut; `pixels` and `blocks` of a tile. */
 export interface Cut extends Tile {
-  /** Groups of channels summed over before the sums go to memory. */
+  /** The tile for blocks that are left over; undefined where none are. */
+  readonly rest?: Tile | undefined;
+  /** Groups of channels summed over before the sums go to memory; the last part may have fewer. */
   readonly groups: number;
   /** Rows of results that a thread takes at a time. */
   readonly rows: number;
@@ -62,6 +64,8 @@ const fewestItems = 16;
 /** Pixels of a plane that pass for a row. */
 const longestRow = 400;
 export const registers = 32;
+/** Of a tile. */
+const mostBlocks = 4;
 /** Multiply-adds in a row that hide the time of one: four cycles on two units. */
 const hiding = 8;
 /** Instructions a cycle; what is sustained beside a busy sibling is less than what a data sheet says. */
@@ -71,15 +75,15 @@ const perTile = 0.5;
 
 export function cutOf(sizes: ConvolutionSizes): Cut {
   const { groups, channels, kh, kw, oh, pictures, blocks } = sizes;
-  const tile = bestTile(sizes);
+  const { tile, rest } = bestTiles(sizes);
   const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
-  const together = Math.max(...divisors(groups).filter((count) => count <= Math.max(1, near)));
+  const parts = Math.ceil(groups / Math.max(1, near));
   const rowBytes = groups * channels * numberBytes * sizes.w * sizes.stride;
   const bands = Math.max(
     Math.ceil(oh / Math.max(1, Math.floor(nextBytes / rowBytes))),
-    Math.min(oh, Math.ceil(fewestItems / (pictures * (blocks / tile.blocks)))),
+    Math.min(oh, Math.ceil(fewestItems / (pictures * Math.ceil(blocks / tile.blocks)))),
   );
-  return { ...tile, groups: together, rows: Math.ceil(oh / bands) };
+  return { ...tile, rest, groups: Math.ceil(groups / parts), rows: Math.ceil(oh / bands) };
 }
 
 /**
@@ -90,7 +94,7 @@ export function flattened(sizes: ConvolutionSizes): ConvolutionSizes {
   const { kh, kw, stride, padding, h, w, source, target } = sizes;
   if (kh > 1 || kw > 1 || stride > 1 || padding[0] > 0 || padding[1] > 0) return sizes;
   const lengths = divisors(h * w).filter((length) => length <= longestRow || length === w);
-  const costs = lengths.map((ow) => costOf(bestTile({ ...sizes, ow }), ow));
+  const costs = lengths.map((ow) => bestTiles({ ...sizes, ow }).cost);
   const length = lengths[costs.lastIndexOf(Math.min(...costs))] as number;
   const rows = (h * w) / length;
   const longer = <D extends { pixel: number; row: number }>(distances: D): D => ({
@@ -114,13 +118,28 @@ export interface Tile {
   readonly blocks: number;
 }
 
-function bestTile({ blocks: all, ow }: Pick<ConvolutionSizes, 'blocks' | 'ow'>): Tile {
-  const tiles = [1, 2, 3, 4]
-    .filter((blocks) => all % blocks === 0)
-    .flatMap((blocks) => {
-      const most = Math.min(ow, Math.floor((registers - blocks - 1) / blocks));
-      return Array.from({ length: most }, (_, i) => ({ blocks, pixels: i + 1 }));
-    });
+interface Tiles {
+  readonly tile: Tile;
+  readonly rest: Tile | undefined;
+  readonly cost: number;
+}
+
+/** The tile that costs least on the whole, with another one for blocks that it leaves over. */
+function bestTiles({ blocks: all, ow }: Pick<ConvolutionSizes, 'blocks' | 'ow'>): Tiles {
+  const choices = Array.from({ length: Math.min(all, mostBlocks) }, (_, i): Tiles => {
+    const tile = widestTile(i + 1, ow);
+    const left = all % tile.blocks;
+    const rest = left === 0 ? undefined : widestTile(left, ow);
+    const whole = (all - left) * costOf(tile, ow);
+    return { tile, rest, cost: (whole + (rest ? left * costOf(rest, ow) : 0)) / all };
+  });
+  return choices.reduce((best, next) => (next.cost < best.cost ? next : best));
+}
+
+/** Of so many blocks, as wide as costs least. */
+function widestTile(blocks: number, ow: number): Tile {
+  const most = Math.min(ow, Math.floor((registers - blocks - 1) / blocks));
+  const tiles = Array.from({ length: most }, (_, i) => ({ blocks, pixels: i + 1 }));
   return tiles.reduce((best, next) => (costOf(next, ow) < costOf(best, ow) ? next : best));
 }
 
