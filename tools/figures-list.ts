@@ -16,5 +16,5 @@ export const figureGroups: readonly FigureGroup[] = [
   browserPage,
 ];
 
-/** Figures of measurements, which `npm run bench -- roofline` draws and nothing else: they want the machine for minutes. */
-export const measuredFigures: readonly string[] = ['roofline.png', 'arena.png'];
+/** Figures of measurements, which `npm run bench -- roofline growth` draws and nothing else: they want the machine for minutes. */
+export const measuredFigures: readonly string[] = ['roofline.png', 'arena.png', 'growth.png'];

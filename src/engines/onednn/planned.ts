@@ -62,16 +62,16 @@ export function planProgram(
   return tuner === undefined || graph.updates.size === 0 ? program : restrained(program, tuner, planned);
 }
 
-/** How much more memory a training step may take for the sake of faster ways than it takes with first choices alone. */
-const moreMemory = 1.05;
-
-/** Where ways to compute an op take too much memory, the first choice is taken after all: at the steps that take most. */
+/**
+ * A training step takes no more memory for the sake of faster ways than with first choices alone: at steps that would, these
+ * are taken after all.
+ */
 function restrained(
   given: PlannedProgram,
   tuner: Tuner,
   planned: (tuner: Tuner | undefined) => PlannedProgram,
 ): PlannedProgram {
-  const bound = moreMemory * planned(undefined).memory.lowerBoundBytes;
+  const bound = planned(undefined).memory.lowerBoundBytes;
   let program = given;
   for (;;) {
     const { lowered, memory } = program;

@@ -99,7 +99,7 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
     const [slope] = gradients(convolution(hidden, v, undefined, { padding: 1, stride: 2 }), [w]);
     update(w, add(w, slope as Value));
     const reported = (options: CompileOptions) => engine.compile(graph, options).report();
-    const bound = 1.05 * reported({}).lowerBoundBytes;
+    const bound = reported({}).lowerBoundBytes;
     const measured = reported({ autotune: 'on' });
     expect(measured.lowerBoundBytes).toBeLessThanOrEqual(bound);
     // Each phase is made by itself before it is written among the others.
@@ -113,7 +113,7 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
     writeFileSync(path, JSON.stringify(file));
     const restrained = reported({ autotune: 'on' });
     expect(restrained.autotune).toMatchObject({ measured: 0 });
-    expect(Object.values(restrained.autotune?.choices ?? {})).not.toContain(dear);
+    expect(restrained.steps.filter(({ op }) => op === 'convolutionBackwardData')).toHaveLength(1);
     expect(restrained.lowerBoundBytes).toBeLessThanOrEqual(bound);
   });
 

@@ -21,7 +21,7 @@ export interface Tuner {
   refused(lowering: Lowering, node: Node): void;
   /**
    * Takes the library's first choice for nodes whose ways take too much memory, from the next lowering on; false where all
-   * of them have it already. Nodes of the same sizes go together.
+   * of them have it already. Other nodes of the same sizes, at which less is alive, keep their way.
    */
   restrain(nodes: Iterable<Node>): boolean;
   /** Writes down what was measured, gives native memory back and tells what was decided. */
@@ -59,6 +59,7 @@ export function createTuner(
   const known = measures && mode === 'on' ? recall(path, machine, onNote) : new Map<string, Answer>();
   const decided = new Map<string, string>();
   const asked = new Map<Node, string>();
+  const restrained = new Set<Node>();
   const answers = new Map<string, Answer>();
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
@@ -104,6 +105,7 @@ export function createTuner(
   return {
     choose(lowering, node, ways, primitive) {
       if (implementation === undefined && multiplyAddsOf(node) < leastWork) return primitiveName;
+      if (restrained.has(node)) return primitiveName;
       const question = questionOf(lowering, node);
       asked.set(node, question);
       let choice = implementation ?? decided.get(question) ?? choices?.[question];
@@ -114,10 +116,13 @@ export function createTuner(
       return choice;
     },
     restrain(nodes) {
-      if (!measures) return false;
-      const questions = [...nodes].flatMap((node) => asked.get(node) ?? []);
-      const others = questions.filter((question) => decided.get(question) !== primitiveName);
-      for (const question of others) decided.set(question, primitiveName);
+      if (implementation !== undefined) return false;
+      const others = [...nodes].filter((node) => {
+        const question = asked.get(node);
+        const isFirst = question === undefined || decided.get(question) === primitiveName;
+        return !isFirst && !restrained.has(node);
+      });
+      for (const node of others) restrained.add(node);
       return others.length > 0;
     },
     refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
