@@ -105,17 +105,41 @@ export function viewOf(address: bigint, bytes: number): Uint8Array {
  */
 export function mapFile(file: number, bytes: number): bigint | undefined {
   if (process.platform === 'win32') return undefined;
-  const PROT_READ = 1;
   const MAP_SHARED = 1;
   // All pages at once are quicker than one after another.
   const MAP_POPULATE = process.platform === 'linux' ? 0x8000 : 0;
+  return mapped(bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file);
+}
+
+const PROT_READ = 1;
+
+/** Undefined where the system refuses. */
+function mapped(bytes: number, protection: number, flags: number, file: number): bigint | undefined {
   const mmap = processSymbols().call('mmap', 'p(pziiil)');
-  const address = BigInt(mmap(null, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0) ?? 0);
+  const address = BigInt(mmap(null, bytes, protection, flags, file, 0) ?? 0);
   return address === 0n || BigInt.asIntN(64, address) === -1n ? undefined : address;
 }
 
-/** Gives back what `mapFile` gave; nobody may touch it afterwards. */
-export function unmapFile(address: bigint, bytes: number): void {
+/**
+ * Memory that holds `code` and may be run, but no longer written; undefined where the system does not allow any. For Linux;
+ * `unmap` gives it back.
+ */
+export function mapCode(code: Uint8Array): bigint | undefined {
+  const PROT_WRITE = 2;
+  const PROT_EXEC = 4;
+  const MAP_PRIVATE = 2;
+  const MAP_ANONYMOUS = 0x20;
+  const address = mapped(code.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  if (address === undefined) return undefined;
+  viewOf(address, code.length).set(code);
+  const protect = processSymbols().call('mprotect', 'i(pzi)');
+  if (protect(address, code.length, PROT_READ | PROT_EXEC) === 0) return address;
+  unmap(address, code.length);
+  return undefined;
+}
+
+/** Gives back what was mapped; nobody may touch it afterwards. */
+export function unmap(address: bigint, bytes: number): void {
   processSymbols().call('munmap', 'i(pz)')(address, bytes);
 }
 

@@ -31,7 +31,10 @@ export function candidateFinder(
   const known = new Map<string, readonly Candidate[]>();
   return (step) => {
     if (step.kind === 'host') return [{ implementation: 'host' }];
-    if (step.kind === 'code') return [{ implementation: step.implementation }];
+    if (step.kind === 'code') {
+      const others = [step.instead, ...step.instead.alternatives()];
+      return [step, ...others].map(({ implementation }) => ({ implementation }));
+    }
     if (step.op === 'reorder') return [{ implementation: 'reorder' }];
     const key = JSON.stringify([
       step.op,

@@ -59,10 +59,15 @@ export interface HostStep extends StepBase {
 }
 
 /** Code of our own. */
-export interface CodeStep extends StepBase {
-  readonly kind: 'code';
+export interface Code {
   readonly implementation: string;
   readonly address: bigint;
+  /** The library's first choice for the same. */
+  readonly instead: PrimitiveDescriptor;
+}
+
+export interface CodeStep extends StepBase, Code {
+  readonly kind: 'code';
   /** What the code finds in its table, in that order; undefined for what it does not look at. */
   readonly arguments: readonly (Tensor | undefined)[];
 }
@@ -131,7 +136,7 @@ export interface Lowering {
     options?: StepOptions,
   ): void;
   /** The last of the tensors is the result. */
-  code(node: Node, implementation: string, address: bigint, tensors: readonly (Tensor | undefined)[]): void;
+  code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[]): void;
   host(
     node: Node,
     inputs: readonly Tensor[],
@@ -375,15 +380,14 @@ function loweringOf(
         inPlace,
       });
     },
-    code(node, implementation, address, tensors) {
+    code(node, code, tensors) {
       const there = tensors.filter((tensor) => tensor !== undefined);
       lowered.steps.push({
         kind: 'code',
         op: node.op.name,
         path: node.path,
         node,
-        implementation,
-        address,
+        ...code,
         arguments: tensors,
         reads: there.slice(0, -1),
         writes: there.slice(-1),

@@ -1,6 +1,7 @@
 // Native objects of one program: primitive descriptors, primitives, memories; made through the dialect of the
 // library's version and destroyed together. Every primitive takes its scratchpad from the program's arena.
 import { createHash } from 'node:crypto';
+import { mapCode, unmap } from '../../foreign.ts';
 import { rowMajorStrides } from '../../graph/tensor.ts';
 import {
   argument,
@@ -21,7 +22,7 @@ import {
 } from './abi.ts';
 import { openV2 } from './abi-v2.ts';
 import { openV3 } from './abi-v3.ts';
-import { openTeam, placeCode, type Team } from './code/machine-code.ts';
+import { openTeam, type Team } from './code/team.ts';
 import { hasAvx512 } from './isa.ts';
 import type { Library } from './library.ts';
 
@@ -64,10 +65,7 @@ export interface Natives {
   memory(layout: Layout, address: bigint): bigint;
   /** The call that runs a primitive: (primitive, argument table, number of arguments). */
   execute(primitive: bigint, table: BigUint64Array, what: string): void;
-  /**
-   * The address of code that is made once for each `key`; undefined where none can run: `make` knows no AVX2, and needs
-   * GNU's OpenMP.
-   */
+  /** The address of AVX-512 code that is made once for each `key`; undefined where none can run on OpenMP's threads. */
   code(key: string, make: (team: Team) => Uint8Array): bigint | undefined;
   /** The call that runs such code on all threads, over a table of addresses. */
   runCode(address: bigint, table: BigUint64Array): void;
@@ -273,9 +271,10 @@ export function createNatives(library: Library): Natives {
     },
     code: (key, make) =>
       once(codes, key, () => {
-        const placed = team && placeCode(library, make(team));
-        if (placed !== undefined) own(placed.free);
-        return placed?.address;
+        const made = team && make(team);
+        const address = made && mapCode(made);
+        if (made !== undefined && address !== undefined) own(() => unmap(address, made.length));
+        return address;
       }),
     runCode: (address, table) => team?.run(address, table),
     dispose() {

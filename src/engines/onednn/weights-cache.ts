@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { cacheFolder } from '../../data/homes.ts';
 import { makeFolder, reason } from '../../files.ts';
-import { mapFile, unmapFile, viewOf } from '../../foreign.ts';
+import { mapFile, unmap, viewOf } from '../../foreign.ts';
 import type { Region } from './memory.ts';
 
 const magic = 'laurel weights 1';
@@ -119,7 +119,7 @@ function mapped(file: number, key: string, bytes: number): Region | undefined {
   if (start === undefined) return undefined;
   const content = viewOf(start + BigInt(headerBytes), bytes);
   if (crc32(content) !== said.checksum) {
-    unmapFile(start, whole);
+    unmap(start, whole);
     return undefined;
   }
   const { buffer, byteOffset } = content;

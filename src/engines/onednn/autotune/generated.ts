@@ -14,6 +14,8 @@ const implementation = 'generated:avx512';
 const block = 16;
 const numberBytes = elementBytes.f32;
 const blockBytes = block * numberBytes;
+/** Distances are part of instructions, which have 32 bits for them. */
+const furthest = 2 ** 31;
 
 type Four = readonly [number, number, number, number];
 
@@ -48,69 +50,77 @@ interface Plan {
   readonly target: Layout;
 }
 
+/** A window that moves over one value and gives another: what forward and gradient have in common. */
+interface Sweep extends Behind {
+  readonly from: Value;
+  readonly to: Value;
+  readonly window: readonly [number, number];
+  readonly stride: number;
+  readonly padding: readonly [number, number];
+  /** Gradients: channels are summed over that the filters give, and the window is turned around. */
+  readonly backwards: boolean;
+}
+
 /** Undefined where the code is not made for these sizes. Few channels, as those of photographs, are read row-major. */
-function forwardPlan(lowering: Lowering, node: Node, behind: Behind): Plan | undefined {
-  const attributes = node.attributes as ConvolutionAttributes;
-  const [x, w] = node.inputs as [Value, Value];
-  const y = node.outputs[0] as Value;
-  const [n, c, height, width] = x.shape as Four;
-  const [, o, oh, ow] = y.shape as Four;
-  const [, , kh, kw] = w.shape as Four;
+function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan | undefined {
+  const { from, to, window, stride, padding, backwards, bias, sum, relu } = sweep;
+  const [n, c, h, width] = from.shape as Four;
+  const [, o, oh, ow] = to.shape as Four;
+  const [kh, kw] = window;
   const isBlocked = c % block === 0;
-  if (lowering.storageType(x) !== 'f32' || !isSimple(attributes) || o % block > 0) return undefined;
-  if (!isBlocked && c > block) return undefined;
+  if (storageType(from) !== 'f32' || o % block > 0 || padding[0] < 0 || padding[1] < 0) return undefined;
+  if (!isBlocked && (backwards || c > block)) return undefined;
   const channels = isBlocked ? block : c;
+  const [groups, blocks] = [c / channels, o / block];
   const filter = channels * blockBytes;
-  const { natives } = lowering;
+  const filters = kh * kw * filter;
+  if (Math.max(c * h * width * numberBytes, o * oh * ow * numberBytes, groups * blocks * filters) >= furthest)
+    return undefined;
   return {
     sizes: {
-      ...{ pictures: n, groups: c / channels, channels, blocks: o / block },
-      ...{ h: height, w: width, oh, ow, kh, kw },
-      stride: attributes.stride[0],
-      padding: attributes.padding,
-      source: isBlocked ? inBlocks(x.shape as Four) : rowMajor(x.shape as Four),
-      target: inBlocks(y.shape as Four),
-      weights: {
-        ...{ block: (c / channels) * kh * kw * filter, group: kh * kw * filter },
-        ...{ row: kw * filter, column: filter, channel: blockBytes, first: 0 },
-      },
-      ...behind,
+      ...{ pictures: n, groups, channels, blocks, h, w: width, oh, ow, kh, kw, stride, padding },
+      source: isBlocked ? inBlocks(from.shape as Four) : rowMajor(from.shape as Four),
+      target: inBlocks(to.shape as Four),
+      weights: backwards
+        ? {
+            ...{ block: filters, group: blocks * filters, channel: blockBytes },
+            ...{ row: -kw * filter, column: -filter, first: filters - filter },
+          }
+        : {
+            ...{ block: groups * filters, group: filters, channel: blockBytes },
+            ...{ row: kw * filter, column: filter, first: 0 },
+          },
+      ...{ bias, sum, relu },
     },
-    filters: isBlocked ? 'OIhw16i16o' : 'Ohwi16o',
-    source: isBlocked ? natives.blocked(x.shape, 'f32', block) : natives.plainLayout(x.shape, 'f32'),
-    target: natives.blocked(y.shape, 'f32', block),
+    filters: backwards ? 'OIhw16o16i' : isBlocked ? 'OIhw16i16o' : 'Ohwi16o',
+    source: isBlocked ? natives.blocked(from.shape, 'f32', block) : natives.plainLayout(from.shape, 'f32'),
+    target: natives.blocked(to.shape, 'f32', block),
   };
+}
+
+function windowOf(w: Value): readonly [number, number] {
+  return w.shape.slice(2) as [number, number];
+}
+
+function forwardPlan(lowering: Lowering, node: Node, behind: Behind): Plan | undefined {
+  const attributes = node.attributes as ConvolutionAttributes;
+  const { stride, padding } = attributes;
+  const [from, w] = node.inputs as [Value, Value];
+  if (!isSimple(attributes)) return undefined;
+  const to = node.outputs[0] as Value;
+  const sweep = { from, to, window: windowOf(w), stride: stride[0], padding, backwards: false };
+  return planOf(lowering, { ...sweep, ...behind });
 }
 
 function gradientPlan(lowering: Lowering, node: Node): Plan | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
-  const [dy, w] = node.inputs as [Value, Value];
-  const dx = node.outputs[0] as Value;
-  const [n, o, h, width] = dy.shape as Four;
-  const [, c, oh, ow] = dx.shape as Four;
-  const [, , kh, kw] = w.shape as Four;
-  const padding = [kh - 1 - attributes.padding[0], kw - 1 - attributes.padding[1]] as const;
-  if (lowering.storageType(dy) !== 'f32' || !isSimple(attributes) || attributes.stride[0] !== 1)
-    return undefined;
-  if (c % block > 0 || o % block > 0 || padding[0] < 0 || padding[1] < 0) return undefined;
-  const filter = block * blockBytes;
-  const { natives } = lowering;
-  return {
-    sizes: {
-      ...{ pictures: n, groups: o / block, channels: block, blocks: c / block },
-      ...{ h, w: width, oh, ow, kh, kw, stride: 1, padding },
-      source: inBlocks(dy.shape as Four),
-      target: inBlocks(dx.shape as Four),
-      weights: {
-        ...{ block: kh * kw * filter, group: (c / block) * kh * kw * filter },
-        ...{ row: -kw * filter, column: -filter, channel: blockBytes, first: (kh * kw - 1) * filter },
-      },
-      ...{ bias: false, sum: false, relu: false },
-    },
-    filters: 'OIhw16o16i',
-    source: natives.blocked(dy.shape, 'f32', block),
-    target: natives.blocked(dx.shape, 'f32', block),
-  };
+  const { stride, padding } = attributes;
+  const [from, w] = node.inputs as [Value, Value];
+  if (!isSimple(attributes) || stride[0] !== 1) return undefined;
+  const window = windowOf(w);
+  const around = [window[0] - 1 - padding[0], window[1] - 1 - padding[1]] as const;
+  const sweep = { from, to: node.outputs[0] as Value, window, stride: 1, padding: around, backwards: true };
+  return planOf(lowering, { ...sweep, bias: false, sum: false, relu: false });
 }
 
 function codeFor({ natives }: Lowering, sizes: ConvolutionSizes): bigint | undefined {
@@ -141,13 +151,13 @@ export const generated = (withSum: boolean): Implementation => ({
     ];
     if (addition !== undefined) {
       const target = lowering.as(otherOperand(addition, node.outputs[0] as Value) as Value, wanted);
-      lowering.code(node, implementation, address, [...inputs, target]);
+      lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target]);
       lowering.alias(result, target);
       lowering.forwards.set(addition, { descriptor: primitive });
       return true;
     }
     const target = targetOf(lowering, node, result, plan.target, wanted);
-    lowering.code(node, implementation, address, [...inputs, target.tensor]);
+    lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target.tensor]);
     target.finish();
     return true;
   },
@@ -168,7 +178,7 @@ export const generatedGradient: Implementation = {
       undefined,
     ];
     const target = targetOf(lowering, node, node.outputs[0] as Value, plan.target, wanted);
-    lowering.code(node, implementation, address, [...inputs, target.tensor]);
+    lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target.tensor]);
     target.finish();
     return true;
   },

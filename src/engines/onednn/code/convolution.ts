@@ -13,7 +13,7 @@ import {
   stretchesOf,
   vectorBytes,
 } from './cut.ts';
-import type { Team } from './machine-code.ts';
+import type { Team } from './team.ts';
 
 const lineBytes = 64;
 /** Instructions that a loop may have. */

@@ -1,14 +1,6 @@
 // Generated machine code that runs on the threads of OpenMP: on the same team that the library's own kernels run on, as
 // long as the calling thread is the same.
-import { openForeign, processSymbols } from '../../../foreign.ts';
-import type { Library } from '../library.ts';
-
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const PROT_EXEC = 4;
-const MAP_PRIVATE = 2;
-const MAP_ANONYMOUS = 0x20;
-const page = 4096;
+import { openForeign } from '../../../foreign.ts';
 
 /** Where code finds which thread it runs on, and who starts it on all of them. */
 export interface Team {
@@ -41,27 +33,4 @@ function makeTeam(): Team | undefined {
       parallel(code, argument, 0, 0);
     },
   };
-}
-
-/** Memory that holds code, written before it may be run; undefined where the system does not allow any. */
-export function placeCode(library: Library, code: Uint8Array): { address: bigint; free(): void } | undefined {
-  const { call } = processSymbols();
-  const bytes = Math.ceil(code.length / page) * page;
-  const made = call('mmap', 'p(pziiil)')(
-    null,
-    bytes,
-    PROT_READ | PROT_WRITE,
-    MAP_PRIVATE | MAP_ANONYMOUS,
-    -1,
-    0,
-  );
-  const address = BigInt(made ?? 0);
-  if (address === 0n || BigInt.asIntN(64, address) === -1n) return undefined;
-  const free = (): void => {
-    call('munmap', 'i(pz)')(address, bytes);
-  };
-  library.view(address, code.length).set(code);
-  if (call('mprotect', 'i(pzi)')(address, bytes, PROT_READ | PROT_EXEC) === 0) return { address, free };
-  free();
-  return undefined;
 }
