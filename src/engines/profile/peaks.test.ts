@@ -52,8 +52,8 @@ function pretend({ dtypes, ms }: Pretence): { engine: Engine; disposed: () => nu
   return { engine, disposed: () => disposed };
 }
 
-// The large convolution: 8 pictures of 28x28 with 256 channels, 3x3; the product: 1024 rows, 2048 x 2048.
-const convolutionFlops = 2 * 8 * 256 * 28 * 28 * 256 * 9;
+// The large convolution: 8 pictures of 28x28 with 128 channels, 5x5 to 24x24; the product: 1024 rows, 2048 x 2048.
+const convolutionFlops = 2 * 8 * 128 * 24 * 24 * 128 * 25;
 const productFlops = 2 * 1024 * 2048 * 2048;
 const copiedBytes = 2 * 4 * 64 * 512 * 512;
 

@@ -20,6 +20,7 @@ const instructions: readonly (readonly [text: string, emit: Emit, bytes: string]
   ['vfmadd231ps zmm23,zmm24,zmm31', (a) => a.multiplyAdd(23, 24, 31), '62 82 3d 40 b8 ff'],
   ['vfmadd231ps zmm1,zmm14,zmm3', (a) => a.multiplyAdd(1, 14, 3), '62 f2 0d 48 b8 cb'],
   ['vaddps zmm16,zmm16,[r15-0x80]', (a) => a.add(16, 16, at(r.r15, -128)), '62 c1 7c 40 58 47 fe'],
+  ['vpermps zmm30,zmm29,[rsi+0x140]', (a) => a.permute(30, 29, at(r.si, 320)), '62 62 15 40 16 76 05'],
   ['vmaxps zmm12,zmm12,zmm29', (a) => a.maximum(12, 12, 29), '62 11 1c 48 5f e5'],
   ['push r15', (a) => a.push(r.r15), '41 57'],
   ['push rbp', (a) => a.push(r.bp), '55'],
@@ -82,6 +83,16 @@ describe('the assembler', () => {
       a.place(end);
     });
     expect(hex(code)).toBe('0f 8c 05 00 00 00 e9 f5 ff ff ff');
+  });
+
+  it('finds numbers that stand behind the code', () => {
+    const code = assembled((a) => {
+      const numbers: Label = {};
+      a.addressOf(r.r9, numbers);
+      a.place(numbers);
+      a.numbers([1, -2]);
+    });
+    expect(hex(code)).toBe('4c 8d 0d 00 00 00 00 01 00 00 00 fe ff ff ff');
   });
 
   it('refuses what an instruction has no room for', () => {

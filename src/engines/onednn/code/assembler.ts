@@ -51,6 +51,7 @@ const multiplyAdd: VectorOpcode = { map: 2, prefix: 1, opcode: 0xb8 };
 const add: VectorOpcode = { map: 1, prefix: 0, opcode: 0x58 };
 const maximum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5f };
 const exclusiveOr: VectorOpcode = { map: 1, prefix: 1, opcode: 0xef };
+const permute: VectorOpcode = { map: 2, prefix: 1, opcode: 0x16 };
 
 const vectorBytes = 64;
 const numberBytes = 4;
@@ -125,6 +126,18 @@ export class Assembler {
     this.withMemory(0x8d, to, from);
   }
 
+  /** The address of a label. */
+  addressOf(to: Register, label: Label): void {
+    this.emit(0x48 | ((to >> 3) << 2), 0x8d, 0x05 | ((to & 7) << 3));
+    this.jumps.push({ at: this.length, label });
+    this.int32(0);
+  }
+
+  /** Numbers of 32 bits in the place of instructions, for `addressOf`. */
+  numbers(values: readonly number[]): void {
+    for (const value of values) this.int32(value);
+  }
+
   combine(operation: Operation, to: Register, by: Register | Memory): void {
     const opcode = operations[operation];
     if (typeof by === 'number') this.registers(opcode, to, by);
@@ -177,6 +190,11 @@ export class Assembler {
   /** One number in all places. */
   broadcast(to: Vector, from: Memory): void {
     this.vector(broadcast, to, 0, from, numberBytes);
+  }
+
+  /** Lane for lane the number whose place `places` names. */
+  permute(to: Vector, places: Vector, from: Memory): void {
+    this.vector(permute, to, places, from, vectorBytes);
   }
 
   /** `to += a * b`, rounded once. */

@@ -5,7 +5,7 @@ import { openLibrary } from '../library.ts';
 import { allocateRegion } from '../memory.ts';
 import { createNatives } from '../natives.ts';
 import { convolutionCode } from './convolution.ts';
-import { type ConvolutionSizes, cutOf, flattened } from './cut.ts';
+import { besideSums, type ConvolutionSizes, cutOf, flattened } from './cut.ts';
 
 const library = (() => {
   try {
@@ -36,7 +36,10 @@ interface Drawn {
   readonly text: string;
 }
 
-/** Every third has few channels that lie row-major, every fourth goes through its filters backwards. */
+/**
+ * Every third has few channels that lie row-major, every fourth goes through its filters backwards; of seven one has groups
+ * narrower than a block, one wider ones.
+ */
 function draw(seed: number): Drawn {
   const next = random(seed * 7919 + 1);
   const among = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
@@ -44,9 +47,12 @@ function draw(seed: number): Drawn {
   const backwards = !isPlain && seed % 4 === 1;
   const isPoint = !isPlain && seed % 5 === 0;
   const pictures = among(1, 3);
-  const channels = isPlain ? among(1, 5) : block;
-  const groups = isPlain ? 1 : among(1, isPoint ? 24 : 5);
-  const blocks = among(1, 6);
+  const narrow = !isPlain && seed % 7 === 2;
+  const sets = narrow || (!isPlain && seed % 7 === 4) ? among(2, 4) : 1;
+  const channels = isPlain ? among(1, 5) : narrow ? 2 ** among(0, 3) : block;
+  const groups = isPlain || narrow ? 1 : among(1, isPoint ? 24 : 5);
+  const setBlocks = narrow ? 1 : among(1, 6);
+  const blocks = sets * setBlocks;
   const [h, w] = [among(1, 17), among(1, 33)];
   const [kh, kw] = isPoint ? [1, 1] : [Math.min(h, among(1, 5)), Math.min(w, among(1, 5))];
   const stride = backwards ? 1 : among(1, 3);
@@ -56,12 +62,16 @@ function draw(seed: number): Drawn {
   const filter = channels * block * 4;
   const forwards = { row: kw * filter, column: filter, channel: block * 4, first: 0 };
   const sizes: ConvolutionSizes = {
-    ...{ pictures, groups, channels, blocks, h, w, oh, ow, kh, kw, stride, padding },
+    ...{ pictures, groups, channels, blocks, sets, narrow, h, w, oh, ow, kh, kw, stride, padding },
     source: isPlain
-      ? { picture: channels * h * w * 4, group: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
-      : { picture: groups * h * w * 64, group: h * w * 64, channel: 4, row: w * 64, pixel: 64 },
+      ? { picture: channels * h * w * 4, group: 0, set: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
+      : {
+          ...{ picture: sets * groups * h * w * 64, group: h * w * 64, set: groups * h * w * 64 },
+          ...{ channel: 4, row: w * 64, pixel: 64 },
+        },
     target: { picture: blocks * oh * ow * 64, group: oh * ow * 64, row: ow * 64, pixel: 64 },
     weights: {
+      set: setBlocks * groups * kh * kw * filter,
       block: groups * kh * kw * filter,
       group: kh * kw * filter,
       ...(backwards
@@ -72,15 +82,18 @@ function draw(seed: number): Drawn {
   };
   const text =
     `${pictures}x${groups * channels}x${h}x${w}, ${kh}x${kw} to ${blocks * block}, ` +
-    `stride ${stride}, padding ${padding.join('x')}${backwards ? ', backwards' : ''}`;
+    `stride ${stride}, padding ${padding.join('x')}${backwards ? ', backwards' : ''}` +
+    (narrow ? `, in each of ${(sets * block) / channels} groups` : sets > 1 ? `, ${sets} groups` : '');
   return { sizes, backwards, text };
 }
 
 /** One result, straight from the definition. */
 function result(sizes: ConvolutionSizes, at: (table: 'source' | 'weights', bytes: number) => number) {
-  const { groups, channels, h, w, kh, kw, stride, padding, source, weights } = sizes;
+  const { groups, channels, blocks, sets, narrow, h, w, kh, kw, stride, padding, source, weights } = sizes;
   return (n: number, ob: number, y: number, x: number, lane: number): number => {
     let sum = 0;
+    const set = Math.floor((ob * sets) / blocks);
+    const first = narrow ? lane - (lane % channels) : 0;
     for (let row = 0; row < kh; row++) {
       for (let column = 0; column < kw; column++) {
         const sy = y * stride + row - padding[0];
@@ -90,13 +103,15 @@ function result(sizes: ConvolutionSizes, at: (table: 'source' | 'weights', bytes
           for (let channel = 0; channel < channels; channel++) {
             const pixel =
               n * source.picture +
+              set * source.set +
               group * source.group +
-              channel * source.channel +
+              (first + channel) * source.channel +
               sy * source.row +
               sx * source.pixel;
             const weight =
               weights.first +
-              ob * weights.block +
+              set * weights.set +
+              (ob % (blocks / sets)) * weights.block +
               group * weights.group +
               row * weights.row +
               column * weights.column +
@@ -120,7 +135,7 @@ describe.skipIf(!runs)(
       const next = random(seed + 1);
       const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
       const counts = {
-        source: pictures * groups * channels * h * w,
+        source: pictures * sizes.sets * groups * (sizes.narrow ? block : channels) * h * w,
         weights: blocks * block * groups * channels * kh * kw,
         bias: blocks * block,
         target: pictures * blocks * block * oh * ow,
@@ -210,14 +225,15 @@ describe('the way that work is cut', () => {
   it('suits every size: tiles fit into registers, parts and rows cover everything', () => {
     for (let seed = 0; seed < 200; seed++) {
       const sizes = flattened(draw(seed).sizes);
-      const { pixels, blocks, rest, groups, rows } = cutOf(sizes);
-      expect(pixels * blocks + blocks + 1).toBeLessThanOrEqual(32);
-      expect(rest?.blocks ?? 0).toBe(sizes.blocks % blocks);
-      if (rest) expect(rest.pixels * rest.blocks + rest.blocks + 1).toBeLessThanOrEqual(32);
+      const { rest, groups, rows, ...tile } = cutOf(sizes);
+      expect(rest?.blocks ?? 0).toBe((sizes.blocks / sizes.sets) % tile.blocks);
+      for (const each of rest ? [tile, rest] : [tile]) {
+        expect(each.pixels * each.blocks + besideSums(each, sizes)).toBeLessThanOrEqual(32);
+        expect(each.pixels).toBeLessThanOrEqual(sizes.ow);
+      }
       expect(groups).toBeLessThanOrEqual(sizes.groups);
       expect(rows).toBeGreaterThanOrEqual(1);
       expect(rows).toBeLessThanOrEqual(sizes.oh);
-      expect(pixels).toBeLessThanOrEqual(sizes.ow);
     }
   });
 

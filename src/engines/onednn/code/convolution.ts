@@ -8,6 +8,7 @@ import {
   type ConvolutionSizes,
   type Cut,
   divisors,
+  reach,
   registers,
   type Stretch,
   stretchesOf,
@@ -16,6 +17,7 @@ import {
 import type { Team } from './team.ts';
 
 const lineBytes = 64;
+const lanes = vectorBytes / 4;
 /** Instructions that a loop may have. */
 const decoded = 600;
 
@@ -32,6 +34,8 @@ const weights = r.bp;
 const row = r.r8;
 /** From the weights that are read to those that the next part will begin with. */
 const ahead = r.r9;
+/** Where the places stand that narrow groups take their numbers from; they have one part, and nothing to look ahead to. */
+const places = ahead;
 const part = r.r10;
 const windowRows = r.r11;
 const from = r.si;
@@ -52,6 +56,8 @@ const stack = {
   lastRow: 64,
   bundle: 72,
   partGroups: 80,
+  /** In `locate` alone. */
+  left: 48,
   height: 88,
 };
 
@@ -65,6 +71,8 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
   code.combineWith('subtract', r.sp, stack.height);
   code.move(args, r.di);
   share(code, sizes.pictures * bands * bundles, team);
+  const table: Label = {};
+  if (sizes.narrow) code.addressOf(places, table);
 
   const nextItem = code.here();
   const done: Label = {};
@@ -88,13 +96,25 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
   code.combineWith('add', r.sp, stack.height);
   for (const register of saved.toReversed()) code.pop(register);
   code.leave();
+  if (sizes.narrow) {
+    code.place(table);
+    code.numbers(placesIn(sizes.channels));
+  }
   return code.code();
+}
+
+/** For each channel of a narrow group the place of every lane's number: the channel of the group that the lane belongs to. */
+function placesIn(channels: number): number[] {
+  return Array.from({ length: channels * lanes }, (_, i) => {
+    const [channel, lane] = [Math.floor(i / lanes), i % lanes];
+    return lane - (lane % channels) + channel;
+  });
 }
 
 /** A band of rows of a bundle of blocks, part by part. */
 function itemCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut): void {
   code.set(part, 0);
-  code.set(ahead, cut.groups * sizes.weights.group);
+  if (sizes.groups > cut.groups) code.set(ahead, cut.groups * sizes.weights.group);
   const nextPart = code.here();
   code.set(count, cut.groups);
   const left = sizes.groups % cut.groups;
@@ -161,11 +181,22 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   code.move(r.ax, item);
   split(bundles);
   code.keep(at(r.sp, stack.bundle), r.dx);
-  code.multiplyBy(weights, r.dx, cut.blocks * sizes.weights.block);
   code.multiplyBy(result, r.dx, cut.blocks * target.group);
   code.multiplyBy(r.si, r.dx, cut.blocks * vectorBytes);
   code.combine('add', r.si, at(args, slots.bias));
   code.keep(at(r.sp, stack.bias), r.si);
+  code.move(picture, at(args, slots.source));
+  if (sizes.sets > 1) {
+    code.keep(at(r.sp, stack.left), r.ax);
+    code.move(r.ax, r.dx);
+    split(bundles / sizes.sets);
+    code.multiplyBy(r.si, r.ax, source.set);
+    code.combine('add', picture, r.si);
+    code.multiplyBy(r.si, r.ax, sizes.weights.set);
+    code.move(r.ax, at(r.sp, stack.left));
+  }
+  code.multiplyBy(weights, r.dx, cut.blocks * sizes.weights.block);
+  if (sizes.sets > 1) code.combine('add', weights, r.si);
   split(bands);
   code.multiplyBy(row, r.dx, cut.rows);
   code.keep(at(r.sp, stack.firstRow), row);
@@ -176,10 +207,10 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   code.set(row, sizes.oh);
   code.place(whole);
   code.keep(at(r.sp, stack.lastRow), row);
-  code.multiplyBy(picture, r.ax, source.picture);
+  code.multiplyBy(r.si, r.ax, source.picture);
+  code.combine('add', picture, r.si);
   code.multiplyBy(r.ax, r.ax, target.picture);
   code.combine('add', result, r.ax);
-  code.combine('add', picture, at(args, slots.source));
   code.combine('add', result, at(args, slots.target));
   code.combine('add', weights, at(args, slots.weights));
   code.combineWith('add', weights, sizes.weights.first);
@@ -351,10 +382,12 @@ function addRows(code: Assembler, self: TileOf): void {
 function addChannels(code: Assembler, self: TileOf): void {
   const { sizes, cut, stretch } = self;
   const { channels, kw, source, weights: filters } = sizes;
-  const perChannel = kw * stretch.pixels * (cut.blocks + 1);
-  const unrolled = Math.max(
-    ...divisors(channels).filter((some) => some === 1 || some * perChannel <= decoded),
-  );
+  const read = cut.together ? reach(stretch.pixels, sizes) : kw * stretch.pixels;
+  const perChannel = kw * stretch.pixels * cut.blocks + read;
+  // Places of narrow groups are part of instructions.
+  const unrolled = sizes.narrow
+    ? channels
+    : Math.max(...divisors(channels).filter((some) => some === 1 || some * perChannel <= decoded));
   if (unrolled === channels) {
     addPixels(code, self, channels);
     return;
@@ -371,7 +404,46 @@ function addChannels(code: Assembler, self: TileOf): void {
 }
 
 /** A row of the window times all pixels of the tile, for the next channels. */
-function addPixels(code: Assembler, { sizes, cut, stretch, sum }: TileOf, channels: number): void {
+function addPixels(code: Assembler, self: TileOf, channels: number): void {
+  if (self.cut.together) addColumnsTogether(code, self, channels);
+  else addColumnsApart(code, self, channels);
+}
+
+/** Each number of the picture is read once, and meets the weights of all columns of the window. */
+function addColumnsTogether(code: Assembler, { sizes, cut, stretch, sum }: TileOf, channels: number): void {
+  const { kw, stride, source, weights: filters, narrow } = sizes;
+  const { pixels, inside } = stretch;
+  const filterOf = (column: number, block: number): Vector => sum(pixels, column * cut.blocks + block);
+  const taken = sum(pixels, kw * cut.blocks);
+  const firstFree = narrow ? taken + 1 : taken;
+  const used = inside.map((pixels) => pixels.length > 0);
+  let turn = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let column = 0; column < kw; column++) {
+      const offset = column * filters.column + channel * filters.channel;
+      for (let block = 0; used[column] && block < cut.blocks; block++)
+        code.load(filterOf(column, block), at(filter, block * filters.block + offset));
+      if (sizes.groups > cut.groups) code.prefetch(2, at(filter, offset), ahead);
+    }
+    if (narrow) code.load(taken, at(places, channel * vectorBytes));
+    for (let x = 0; x < reach(pixels, sizes); x++) {
+      const met = inside.flatMap((pixels, column) =>
+        pixels.filter((pixel) => pixel * stride + column === x).map((pixel) => ({ pixel, column })),
+      );
+      if (met.length === 0) continue;
+      const free = firstFree + (turn++ % (registers - firstFree));
+      const offset = x * source.pixel;
+      if (narrow) code.permute(free, taken, at(from, offset));
+      else code.broadcast(free, at(from, offset + channel * source.channel));
+      for (const { pixel, column } of met)
+        for (let block = 0; block < cut.blocks; block++)
+          code.multiplyAdd(sum(pixel, block), filterOf(column, block), free);
+    }
+  }
+}
+
+/** Each number of the picture is read once for each column of the window. */
+function addColumnsApart(code: Assembler, { sizes, cut, stretch, sum }: TileOf, channels: number): void {
   const { kw, stride, source, weights: filters } = sizes;
   const { pixels, inside } = stretch;
   const firstFilter = sum(pixels, 0);

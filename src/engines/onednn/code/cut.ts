@@ -11,6 +11,10 @@ export interface ConvolutionSizes {
   readonly channels: number;
   /** Blocks of 16 result channels. */
   readonly blocks: number;
+  /** Sets of blocks that read channels of their own: more than one in grouped convolutions. */
+  readonly sets: number;
+  /** Groups narrower than a block: every lane reads `channels` channels of its own group in the block that its set reads. */
+  readonly narrow: boolean;
   readonly h: number;
   readonly w: number;
   readonly oh: number;
@@ -19,7 +23,7 @@ export interface ConvolutionSizes {
   readonly kw: number;
   readonly stride: number;
   readonly padding: readonly [top: number, left: number];
-  readonly source: Distances;
+  readonly source: Distances & { readonly set: number };
   readonly target: Omit<Distances, 'channel'>;
   readonly weights: WeightDistances;
   readonly bias: boolean;
@@ -38,6 +42,8 @@ export interface Distances {
 }
 
 export interface WeightDistances {
+  readonly set: number;
+  /** Within a set. */
   readonly block: number;
   readonly group: number;
   readonly row: number;
@@ -78,7 +84,7 @@ export function cutOf(sizes: ConvolutionSizes): Cut {
   const { tile, rest } = bestTiles(sizes);
   const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
   const parts = Math.ceil(groups / Math.max(1, near));
-  const rowBytes = groups * channels * numberBytes * sizes.w * sizes.stride;
+  const rowBytes = groups * (sizes.narrow ? vectorBytes : channels * numberBytes) * sizes.w * sizes.stride;
   const bands = Math.max(
     Math.ceil(oh / Math.max(1, Math.floor(nextBytes / rowBytes))),
     Math.min(oh, Math.ceil(fewestItems / (pictures * Math.ceil(blocks / tile.blocks)))),
@@ -116,6 +122,11 @@ export interface Tile {
   /** In a row, at most. */
   readonly pixels: number;
   readonly blocks: number;
+  /**
+   * Whether a number of the picture that is in a register meets all columns of the window there, with the weights of all
+   * columns in registers too; else it is read once for each column.
+   */
+  readonly together: boolean;
 }
 
 interface Tiles {
@@ -124,31 +135,57 @@ interface Tiles {
   readonly cost: number;
 }
 
-/** The tile that costs least on the whole, with another one for blocks that it leaves over. */
-function bestTiles({ blocks: all, ow }: Pick<ConvolutionSizes, 'blocks' | 'ow'>): Tiles {
-  const choices = Array.from({ length: Math.min(all, mostBlocks) }, (_, i): Tiles => {
-    const tile = widestTile(i + 1, ow);
-    const left = all % tile.blocks;
-    const rest = left === 0 ? undefined : widestTile(left, ow);
-    const whole = (all - left) * costOf(tile, ow);
-    return { tile, rest, cost: (whole + (rest ? left * costOf(rest, ow) : 0)) / all };
+type TileSizes = Pick<ConvolutionSizes, 'blocks' | 'sets' | 'narrow' | 'ow' | 'kw' | 'stride'>;
+
+/** The tile that costs least on the whole, with another one for blocks that it leaves over. Tiles do not reach over sets. */
+function bestTiles(sizes: TileSizes): Tiles {
+  const all = sizes.blocks / sizes.sets;
+  const counts = Array.from({ length: Math.min(all, mostBlocks) }, (_, i) => i + 1);
+  const choices = counts.flatMap((blocks): Tiles[] => {
+    const left = all % blocks;
+    if (left > 0 && sizes.sets > 1) return [];
+    const tile = cheapestTile(blocks, sizes);
+    const rest = left > 0 ? cheapestTile(left, sizes) : undefined;
+    const whole = (all - left) * costOf(tile, sizes);
+    return [{ tile, rest, cost: (whole + (rest ? left * costOf(rest, sizes) : 0)) / all }];
   });
   return choices.reduce((best, next) => (next.cost < best.cost ? next : best));
 }
 
 /** Of so many blocks, as wide as costs least. */
-function widestTile(blocks: number, ow: number): Tile {
-  const most = Math.min(ow, Math.floor((registers - blocks - 1) / blocks));
-  const tiles = Array.from({ length: most }, (_, i) => ({ blocks, pixels: i + 1 }));
-  return tiles.reduce((best, next) => (costOf(next, ow) < costOf(best, ow) ? next : best));
+function cheapestTile(blocks: number, sizes: TileSizes): Tile {
+  const { narrow, kw, stride, ow } = sizes;
+  const ways = narrow ? [true] : kw > stride ? [false, true] : [false];
+  const tiles = ways.flatMap((together) => {
+    const most = Math.floor((registers - besideSums({ blocks, together }, sizes)) / blocks);
+    return Array.from({ length: Math.min(ow, most) }, (_, i): Tile => ({ blocks, pixels: i + 1, together }));
+  });
+  return tiles.reduce((best, next) => (costOf(next, sizes) < costOf(best, sizes) ? next : best));
 }
 
-/** Cycles per pixel and block, by how many units there are of what the inner loop uses. */
-function costOf({ blocks, pixels }: Tile, ow: number): number {
+/** Registers that a tile needs beside its sums: for weights, numbers of the picture, and which of them each lane takes. */
+export function besideSums(
+  { blocks, together }: Pick<Tile, 'blocks' | 'together'>,
+  { kw, narrow }: Pick<ConvolutionSizes, 'kw' | 'narrow'>,
+): number {
+  return (together ? kw * blocks : blocks) + (narrow ? 1 : 0) + 1;
+}
+
+/** Numbers of the picture in a row that the window meets as it moves over so many results. */
+export function reach(pixels: number, { kw, stride }: Pick<ConvolutionSizes, 'kw' | 'stride'>): number {
+  return (pixels - 1) * stride + kw;
+}
+
+/** Cycles per pixel, block and column of the window, by how many units there are of what the inner loop uses. */
+function costOf({ blocks, pixels, together }: Tile, sizes: TileSizes): number {
+  const { ow, kw, narrow } = sizes;
   const cycles = tilesOf(ow, pixels).map((count) => {
     const multiplyAdds = count * blocks;
-    const loads = count + blocks;
-    return perTile + Math.max(multiplyAdds / 2, loads / 2, (multiplyAdds + loads) / issued, hiding / 2);
+    const read = together ? reach(count, sizes) / kw : count;
+    const loads = read + blocks;
+    // Lanes change places on one of the two units that multiply.
+    const arithmetic = multiplyAdds + (narrow ? read : 0);
+    return perTile + Math.max(arithmetic / 2, loads / 2, (arithmetic + loads) / issued, hiding / 2);
   });
   return cycles.reduce((sum, each) => sum + each, 0) / (ow * blocks);
 }
