@@ -201,6 +201,7 @@ function codeFor({ natives }: Lowering, sizes: ConvolutionSizes): bigint | undef
 /** Forward; `withSum`: with the addition behind the node inside, over what its other operand left in memory. */
 export const generated = (withSum: boolean): Implementation => ({
   name: generatedName,
+  isFrugal: true,
   lower(lowering, node, primitive) {
     const { natives, fusion } = lowering;
     const [x, w, b] = node.inputs as [Value, Value, Value?];
@@ -231,6 +232,7 @@ export const generated = (withSum: boolean): Implementation => ({
 
 export const generatedGradient: Implementation = {
   name: generatedName,
+  isFrugal: true,
   lower(lowering, node, primitive) {
     const [dy, w] = node.inputs as [Value, Value];
     const plan = gradientPlan(lowering, node);

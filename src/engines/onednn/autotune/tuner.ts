@@ -20,8 +20,9 @@ export interface Tuner {
   /** Hears that the chosen way does not apply to a node, and that the library's first choice computes it. */
   refused(lowering: Lowering, node: Node): void;
   /**
-   * Takes the library's first choice for nodes whose ways take too much memory, from the next lowering on; false where all
-   * of them have it already. Other nodes of the same sizes, at which less is alive, keep their way.
+   * Takes the fastest way that needs no memory for nodes whose ways take too much, and the library's first choice where they
+   * have that already, from the next lowering on; false where all have come to the first choice. Other nodes of the
+   * same sizes, at which less is alive, keep their way.
    */
   restrain(nodes: Iterable<Node>): boolean;
   /** Writes down what was measured, gives native memory back and tells what was decided. */
@@ -58,8 +59,10 @@ export function createTuner(
   const path = rememberedPath();
   const known = measures && mode === 'on' ? recall(path, machine, onNote) : new Map<string, Answer>();
   const decided = new Map<string, string>();
-  const asked = new Map<Node, string>();
-  const restrained = new Set<Node>();
+  /** What each node comes down to where memory is short, one after the other. */
+  const modest = new Map<Node, readonly string[]>();
+  const current = new Map<Node, string>();
+  const restrained = new Map<Node, string>();
   const answers = new Map<string, Answer>();
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
@@ -105,25 +108,31 @@ export function createTuner(
   return {
     choose(lowering, node, ways, primitive) {
       if (implementation === undefined && multiplyAddsOf(node) < leastWork) return primitiveName;
-      if (restrained.has(node)) return primitiveName;
       const question = questionOf(lowering, node);
-      asked.set(node, question);
-      let choice = implementation ?? decided.get(question) ?? choices?.[question];
+      let choice = restrained.get(node);
+      if (choice !== undefined) return choice;
+      choice = implementation ?? decided.get(question) ?? choices?.[question];
       if (choice === undefined && measures)
         choice = answer(question, lowering, node, ways, primitive)?.choice;
       choice ??= primitiveName;
       decided.set(question, choice);
+      current.set(node, choice);
+      modest.set(node, [...frugal(ways, answers.get(question)), primitiveName]);
       return choice;
     },
     restrain(nodes) {
       if (implementation !== undefined) return false;
-      const others = [...nodes].filter((node) => {
-        const question = asked.get(node);
-        const isFirst = question === undefined || decided.get(question) === primitiveName;
-        return !isFirst && !restrained.has(node);
-      });
-      for (const node of others) restrained.add(node);
-      return others.length > 0;
+      let changes = false;
+      for (const node of nodes) {
+        const before = current.get(node) ?? primitiveName;
+        if (before === primitiveName) continue;
+        const after = modest.get(node)?.find((name) => name !== before) ?? primitiveName;
+        modest.set(node, [primitiveName]);
+        current.set(node, after);
+        restrained.set(node, after);
+        changes = true;
+      }
+      return changes;
     },
     refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
     finish() {
@@ -219,6 +228,14 @@ function fastest(times: ReadonlyMap<string, number>): string {
   const own = times.get(primitiveName) as number;
   const [name, ms] = [...times].reduce((best, next) => (next[1] < best[1] ? next : best));
   return ms < (1 - margin) * own ? name : primitiveName;
+}
+
+/** The fastest way that needs no memory of its own, where it is faster than the first choice. */
+function frugal({ others }: Ways, answer: Answer | undefined): string[] {
+  if (answer === undefined) return [];
+  const among = new Set([primitiveName, ...others.filter((way) => way.isFrugal).map(({ name }) => name)]);
+  const choice = fastest(new Map(Object.entries(answer.ms).filter(([name]) => among.has(name))));
+  return choice === primitiveName ? [] : [choice];
 }
 
 function rounded(times: ReadonlyMap<string, number>): Record<string, number> {

@@ -11,6 +11,8 @@ const libraryPrefix = 'library ';
 
 export interface Implementation {
   readonly name: string;
+  /** Whether it needs no more memory than the library's first choice. */
+  readonly isFrugal?: boolean;
   /**
    * Adds the steps that compute a node, or adds none and returns false where it does not apply. `primitive`: the
    * library's first choice, whose layouts the results have to have.

@@ -21,6 +21,7 @@ import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
 import { behindSum, lowerWithSum } from './convolution-sum.ts';
 import { isFast } from './layouts.ts';
 import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
+import { productView } from './widened.ts';
 
 function geometry({ stride, padding, dilation }: ConvolutionAttributes): WindowGeometry {
   return {
@@ -147,5 +148,5 @@ export const convolutionBackwardWeights: Kernel = (lowering, node) =>
 
 /** The layout in which the gradient of the filters comes; the filters are best kept in the same one. */
 export function filterGradientLayout(lowering: Lowering, node: Node): Layout | undefined {
-  return weightGradientWays.describe(lowering, node)?.layout('diffWeights');
+  return weightGradientWays.describe(productView(lowering, node), node)?.layout('diffWeights');
 }

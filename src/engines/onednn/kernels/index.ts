@@ -10,14 +10,15 @@ import { sgd } from './sgd.ts';
 import { concat, pad, reshape, slice } from './shape.ts';
 import { sumTo } from './sum-to.ts';
 import { accumulate, averageWeights, clipFilters, clipNorm } from './training.ts';
+import { widened } from './widened.ts';
 
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
-  ['convolution', convolution],
-  ['convolutionBackwardData', convolutionBackwardData],
-  ['convolutionBackwardWeights', convolutionBackwardWeights],
-  ['linear', linear],
-  ['linearBackwardData', linearBackwardData],
-  ['linearBackwardWeights', linearBackwardWeights],
+  ['convolution', widened(convolution)],
+  ['convolutionBackwardData', widened(convolutionBackwardData)],
+  ['convolutionBackwardWeights', widened(convolutionBackwardWeights)],
+  ['linear', widened(linear)],
+  ['linearBackwardData', widened(linearBackwardData)],
+  ['linearBackwardWeights', widened(linearBackwardWeights)],
   ['batchNormTraining', batchNormTraining],
   ['batchNormInference', batchNormInference],
   ['synchronisedBatchNorm', batchNormInference],

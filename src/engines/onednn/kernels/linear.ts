@@ -7,6 +7,7 @@ import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
 import { isFast } from './layouts.ts';
 import { biasGradient, isLarge, type LayerInParts, layerInParts } from './linear-update.ts';
 import { lowerDataGradient, lowerForward, lowerWeightGradient, resultOf } from './operands.ts';
+import { productView } from './widened.ts';
 
 function request(lowering: Lowering, x: Value, w: Value, y: Value, bias?: Layout) {
   return {
@@ -87,7 +88,8 @@ export const linearBackwardWeights: Kernel = (lowering, node) => {
  * The layout in which the gradient of the weights comes; the weights are best kept in the same one. Blocks, as AVX-512 and
  * 3.x like them, have no rows to be taken in parts: a large layer's weights stay row-major for that.
  */
-export function weightGradientLayout(lowering: Lowering, node: Node): Layout | undefined {
+export function weightGradientLayout(given: Lowering, node: Node): Layout | undefined {
+  const lowering = productView(given, node);
   const preferred = weightGradientWays.describe(lowering, node)?.layout('diffWeights');
   const rows = lowering.plainLayout(node.outputs[0] as Value);
   const hasParts = (layout: Layout | undefined) => layerInParts(lowering, node, layout) !== undefined;
@@ -97,5 +99,5 @@ export function weightGradientLayout(lowering: Lowering, node: Node): Layout | u
 /** The layer of a weight gradient that its optimiser takes some rows at a time; undefined where it comes as a whole. */
 export function inParts(lowering: Lowering, node: Node): LayerInParts | undefined {
   if (node.op.name !== 'linearBackwardWeights') return undefined;
-  return layerInParts(lowering, node, weightGradientLayout(lowering, node));
+  return layerInParts(productView(lowering, node), node, weightGradientLayout(lowering, node));
 }

@@ -10,6 +10,7 @@ import { filterGradientLayout } from './convolution.ts';
 import { filterClipOf, flat, mayOverwrite } from './in-place.ts';
 import { inParts, weightGradientLayout } from './linear.ts';
 import { updateInParts } from './linear-update.ts';
+import { productView } from './widened.ts';
 
 /** The optimiser's node behind an updated weight, or undefined. */
 function stepBehind(value: Value | undefined): Node | undefined {
@@ -79,7 +80,7 @@ export const sgd: Kernel = (lowering, node) => {
   const { source } = g;
   const layer = source.kind === 'node' ? inParts(lowering, source.node) : undefined;
   if (layer?.sgd === node) {
-    updateInParts(lowering, layer, { weights, velocity }, (...rows) => {
+    updateInParts(productView(lowering, layer.layer), layer, { weights, velocity }, (...rows) => {
       if (!lowerNatively(lowering, node, ...rows))
         throw new Error(`oneDNN: no optimiser for the rows of '${layer.layer.path}'.`);
     });
