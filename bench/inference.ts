@@ -21,7 +21,7 @@ const goalOf = (_: string, dtype: string): string => (dtype === 'f32' ? '1.1x or
 export const inference: Part = {
   name: 'inference',
   async measure(options) {
-    const { dtypes, leftOut: types } = comparedTypes();
+    const { dtypes, remark } = comparedTypes();
     const { results, leftOut } = await measureCases<readonly Outcome[]>(
       'inference',
       networks.map(({ name }) => name),
@@ -41,7 +41,6 @@ export const inference: Part = {
     );
     const championOutcomes = results.get(champion) ?? [];
     const missing = [
-      ...types,
       ...findPythons(options.python).leftOut,
       ...leftOut,
       ...[...results.values()]
@@ -59,6 +58,7 @@ export const inference: Part = {
             '$1, batch $3 | $2 | $3',
           )
         : '',
+      championOutcomes.length > 0 ? remark : '',
       'All networks in f32 against onnxruntime, ms a batch (goal: 1.1x or more each):',
       zoo([...results.values()]),
       leftOutList(missing),

@@ -11,7 +11,7 @@ import { findNetwork } from '../src/nets/index.ts';
 import { buildNetwork } from '../src/nets/network.ts';
 import { comparedTypes } from './compete.ts';
 import { median } from './contender.ts';
-import { leftOutList, type Part, paragraphs, table } from './part.ts';
+import { type Part, paragraphs, table } from './part.ts';
 
 const networks = ['googlenet', 'resnet50', 'vgg16', 'resnext50_32x4d'] as const;
 const batches = [1, 16] as const;
@@ -38,7 +38,7 @@ function graphsOf(name: string, batch: number): { plain: Graph; quantised: Graph
 export const int8: Part = {
   name: 'int8',
   async measure({ rounds, steps, only, log }) {
-    const { dtypes, leftOut } = comparedTypes();
+    const { dtypes, remark } = comparedTypes();
     const { engine } = chooseEngine('onednn');
     const hasBf16 = dtypes.includes('bf16');
     const rows: string[][] = [];
@@ -88,7 +88,7 @@ export const int8: Part = {
     return paragraphs(
       `Medians of ${rounds} rounds of ${steps} runs, in turns:`,
       table(heading, rows),
-      leftOutList(leftOut),
+      remark,
     );
   },
 };

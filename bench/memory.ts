@@ -38,7 +38,7 @@ export const memory: Part = {
   name: 'memory',
   async measure(options) {
     const { found, leftOut: pythons } = findPythons(options.python);
-    const { dtypes, leftOut: types } = comparedTypes();
+    const { dtypes, remark } = comparedTypes();
     const works = new Map(
       dtypes.flatMap((dtype) =>
         trained.map(([net, form, batch]) => [
@@ -78,7 +78,8 @@ export const memory: Part = {
     return paragraphs(
       'Largest resident memory of the process of a training, MiB (resnet18 at 32x32, the others at 224x224):',
       table(['network', 'dtype', 'batch', ...everybody, 'memory against PyTorch', 'goal'], rows),
-      leftOutList([...types, ...pythons, ...leftOut]),
+      remark,
+      leftOutList([...pythons, ...leftOut]),
     );
   },
 };

@@ -23,7 +23,7 @@ function goalOf(net: string, dtype: string): string {
 export const training224: Part = {
   name: 'training-224',
   async measure(options) {
-    const { dtypes, leftOut: types } = comparedTypes();
+    const { dtypes, remark } = comparedTypes();
     const works = new Map(
       dtypes.flatMap((dtype) =>
         Object.entries(batches).map(([net, batch]) => [
@@ -42,8 +42,8 @@ export const training224: Part = {
     return paragraphs(
       'Whole training steps at 224x224, images/s:',
       comparison(outcomes, goalOf),
+      remark,
       leftOutList([
-        ...types,
         ...findPythons(options.python).leftOut,
         ...leftOut,
         ...outcomes.flatMap(({ work, leftOut: reasons }) =>

@@ -12,7 +12,7 @@ const batch = 128;
 export const training: Part = {
   name: 'training',
   async measure(options) {
-    const { dtypes, leftOut: types } = comparedTypes();
+    const { dtypes, remark } = comparedTypes();
     const { results, leftOut } = await measureCases<Outcome>('training', dtypes, options, (dtype) => {
       const found = dtypes.find((each) => each === dtype) ?? 'f32';
       const work = { net: 'resnet18', form: 'cifar', batch, dtype: found, what: 'train' } as const;
@@ -43,7 +43,6 @@ export const training: Part = {
       'peak memory MiB',
     ];
     const missing = [
-      ...types,
       ...findPythons(options.python).leftOut,
       ...leftOut,
       ...outcomes.flatMap((outcome) => outcome.leftOut),
@@ -53,6 +52,7 @@ export const training: Part = {
       '',
       table(heading, rows),
       '',
+      ...(remark === '' ? [] : [remark, '']),
       `The loader alone (crop, flip, rotation, normalisation; one worker) delivers ${loaderRate.toFixed(0)} ` +
         `pictures/s, ${(loaderRate / fastest).toFixed(1)} times what the fastest step above eats.${leftOutList(missing)}`,
     ].join('\n');
