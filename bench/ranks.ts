@@ -25,7 +25,7 @@ export const ranks: Part = {
     return [
       `${network}, ${form} form (32x32), global batch ${batch}, ${library} (${isa}).`,
       ...(emulated
-        ? ['This CPU has no instructions for bf16: the library emulates them, on both sides alike.']
+        ? ['This CPU has no instructions for bf16: products are computed in f32, on both sides alike.']
         : []),
       'Waiting for the wire: for the gradients once both ranks have ended their backward pass. For the other rank: until',
       'it has, and for the loss of both. Not hidden: the wait for the wire beside the sum made by itself.',

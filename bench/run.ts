@@ -50,21 +50,31 @@ const parts: readonly Part[] = [
 ];
 const page = 'docs/performance.md';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '5' },
-    steps: { type: 'string', default: '3' },
-    python: { type: 'string', default: existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3' },
-    dry: { type: 'boolean', default: false },
-    resume: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    compare: { type: 'string' },
-    save: { type: 'string' },
-  },
-});
-
 const names = parts.map(({ name }) => name);
+const usage = `npm run bench -- [PART...] [--rounds N] [--steps N] [--only CASE,CASE] [--resume] [--dry] [--python FILE]
+  [--save FILE] [--compare FILE]
+Parts: ${names.join(', ')}.`;
+
+const { values, positionals } = readOptions(() =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', default: false },
+      rounds: { type: 'string', default: '5' },
+      steps: { type: 'string', default: '3' },
+      python: { type: 'string', default: existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3' },
+      dry: { type: 'boolean', default: false },
+      resume: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      compare: { type: 'string' },
+      save: { type: 'string' },
+    },
+  }),
+);
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
 const unknown = positionals.find((name) => !names.includes(name));
 if (unknown !== undefined) {
   console.error(`There is no part named '${unknown}'; the parts are ${names.join(', ')}.`);
@@ -113,6 +123,16 @@ if (stored !== undefined) {
   console.log(text);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;
+}
+
+/** Ends with a sentence where an option is unknown or lacks its value. */
+function readOptions<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    console.error(`${(error as Error).message.split('. ')[0]}. Usage: ${usage}`);
+    process.exit(2);
+  }
 }
 
 /** Ends with the sentence of an error that the user can mend. */

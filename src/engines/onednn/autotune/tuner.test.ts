@@ -7,7 +7,8 @@ import { createGraph, input, markOutput, state, update, type Value } from '../..
 import { add, convolution, relu } from '../../../graph/ops/index.ts';
 import type { CompileOptions, Engine, Program } from '../../engine.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
-import { rememberedPath } from './remembered.ts';
+import { generatedName } from './generated.ts';
+import { type Answer, rememberedPath } from './remembered.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
 const engine = found as Engine;
@@ -22,6 +23,23 @@ function compile(options: CompileOptions): Program {
   markOutput('y', convolution(hidden, v, undefined, { padding: 1 }));
   return engine.compile(graph, options);
 }
+/** A training step of two 3x3 convolutions. */
+function step(options: CompileOptions): Program {
+  const graph = createGraph();
+  const x = input(graph, 'x', [4, 16, 64, 64]);
+  const w = state(graph, 'w', [16, 16, 3, 3], 'parameter', { kind: 'constant', value: 0.5 });
+  const v = state(graph, 'v', [16, 16, 3, 3], 'parameter', { kind: 'constant', value: 0.25 });
+  const hidden = relu(convolution(x, w, undefined, { padding: 1 }));
+  const [slope] = gradients(relu(convolution(hidden, v, undefined, { padding: 1 })), [w]);
+  update(w, add(w, slope as Value));
+  return engine.compile(graph, options);
+}
+
+/** The ways that the convolutions of a training step take. */
+function namesUsed(options: CompileOptions): Set<string> {
+  return new Set(Object.values(step(options).report().autotune?.choices ?? {}));
+}
+
 const feeds = { x: Float32Array.from({ length: 32 ** 3 }, (_, i) => (i % 7) - 3) };
 const choicesOf = (program: Program) => program.report().autotune;
 
@@ -116,6 +134,30 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
     expect(restrained.steps.filter(({ op }) => op === 'convolutionBackwardData')).toHaveLength(1);
     expect(restrained.lowerBoundBytes).toBeLessThanOrEqual(bound);
   });
+
+  const [dear, frugal] = ['winograd of 4x4', generatedName];
+  const apply =
+    found !== undefined && [dear, frugal].every((name) => namesUsed({ implementation: name }).has(name));
+  it.skipIf(!apply)(
+    `that take too much memory come down to the fastest that takes none${apply ? '' : ' (skipped: no two such ways here)'}`,
+    () => {
+      const reported = (options: CompileOptions) => step(options).report();
+      const bound = reported({}).lowerBoundBytes;
+      expect(reported({ implementation: dear }).lowerBoundBytes).toBeGreaterThan(bound);
+      reported({ autotune: 'on' });
+      const path = rememberedPath();
+      const file = JSON.parse(readFileSync(path, 'utf8'));
+      for (const answers of Object.values(file.machines) as Record<string, Answer>[])
+        for (const [question, answer] of Object.entries(answers))
+          answers[question] = { ...answer, choice: dear, ms: { primitive: 10, [dear]: 1, [frugal]: 5 } };
+      writeFileSync(path, JSON.stringify(file));
+      const restrained = reported({ autotune: 'on' });
+      expect(restrained.lowerBoundBytes).toBeLessThanOrEqual(bound);
+      const isGenerated = ({ implementation }: { implementation: string }) =>
+        implementation.startsWith('generated');
+      expect(restrained.steps.filter(isGenerated).length).toBeGreaterThan(0);
+    },
+  );
 
   it('that do not apply are not claimed', () => {
     const program = compile({ implementation: 'phases' });
