@@ -4,7 +4,7 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementBytes, type FilterTag, type Layout } from '../abi.ts';
 import { convolutionCode } from '../code/convolution.ts';
-import { type ConvolutionSizes, cutOf, flattened } from '../code/cut.ts';
+import { type ConvolutionSizes, cutOf, fitsTogether, flattened } from '../code/cut.ts';
 import { otherOperand } from '../fusion.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import { type Implementation, targetOf } from './ways.ts';
@@ -98,6 +98,7 @@ function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan | undefi
     return undefined;
   const isBlocked = c % block === 0;
   if (!isBlocked && backwards) return undefined;
+  if (filling.narrow && !fitsTogether(kw)) return undefined;
   const { sets, groups, blocks, channels, narrow } = filling;
   const filter = channels * blockBytes;
   const filters = kh * kw * filter;

@@ -41,6 +41,14 @@ function namesUsed(options: CompileOptions): Set<string> {
 }
 
 const feeds = { x: Float32Array.from({ length: 32 ** 3 }, (_, i) => (i % 7) - 3) };
+/** Changes what is remembered: `edit` gives another answer to a question, or the same. */
+function reanswer(edit: (question: string, answer: Answer) => Answer): void {
+  const path = rememberedPath();
+  const file = JSON.parse(readFileSync(path, 'utf8'));
+  for (const answers of Object.values(file.machines) as Record<string, Answer>[])
+    for (const [question, answer] of Object.entries(answers)) answers[question] = edit(question, answer);
+  writeFileSync(path, JSON.stringify(file));
+}
 const choicesOf = (program: Program) => program.report().autotune;
 
 describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason})`}`, () => {
@@ -74,15 +82,9 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
 
   it('that are remembered are followed, with the same bits from run to run', () => {
     compile({ autotune: 'on' });
-    const path = rememberedPath();
-    const text = readFileSync(path, 'utf8');
-    const file = JSON.parse(text);
-    for (const answers of Object.values(file.machines) as Record<string, { choice: string }>[]) {
-      for (const [question, answer] of Object.entries(answers)) {
-        if (question.includes('32x32x1x1')) answer.choice = 'matrix product';
-      }
-    }
-    writeFileSync(path, JSON.stringify(file));
+    reanswer((question, answer) =>
+      question.includes('32x32x1x1') ? { ...answer, choice: 'matrix product' } : answer,
+    );
     const programs = [compile({ autotune: 'on' }), compile({ autotune: 'on' })];
     for (const program of programs)
       expect(Object.values(choicesOf(program)?.choices ?? {})).toContain('matrix product');
@@ -118,12 +120,9 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
     const bound = boundOf({});
     const measured = reported({ autotune: 'on' });
     expect(measured.lowerBoundBytes).toBeLessThanOrEqual(bound);
-    const path = rememberedPath();
-    const file = JSON.parse(readFileSync(path, 'utf8'));
-    for (const answers of Object.values(file.machines) as Record<string, { choice: string }>[])
-      for (const [question, answer] of Object.entries(answers))
-        if (question.startsWith('convolutionBackwardData')) answer.choice = phases;
-    writeFileSync(path, JSON.stringify(file));
+    reanswer((question, answer) =>
+      question.startsWith('convolutionBackwardData') ? { ...answer, choice: phases } : answer,
+    );
     const restrained = reported({ autotune: 'on' });
     expect(restrained.autotune).toMatchObject({ measured: 0 });
     expect(restrained.steps.filter(({ op }) => op === 'convolutionBackwardData')).toHaveLength(1);
@@ -140,12 +139,8 @@ describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason
       const bound = reported({}).lowerBoundBytes;
       expect(reported({ implementation: dear }).lowerBoundBytes).toBeGreaterThan(bound);
       reported({ autotune: 'on' });
-      const path = rememberedPath();
-      const file = JSON.parse(readFileSync(path, 'utf8'));
-      for (const answers of Object.values(file.machines) as Record<string, Answer>[])
-        for (const [question, answer] of Object.entries(answers))
-          answers[question] = { ...answer, choice: dear, ms: { primitive: 10, [dear]: 1, [frugal]: 5 } };
-      writeFileSync(path, JSON.stringify(file));
+      const ms = { primitive: 10, [dear]: 1, [frugal]: 5 };
+      reanswer((_, answer) => ({ ...answer, choice: dear, ms }));
       const restrained = reported({ autotune: 'on' });
       expect(restrained.lowerBoundBytes).toBeLessThanOrEqual(bound);
       const isGenerated = ({ implementation }: { implementation: string }) =>

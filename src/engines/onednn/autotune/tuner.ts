@@ -59,10 +59,8 @@ export function createTuner(
   const path = rememberedPath();
   const known = measures && mode === 'on' ? recall(path, machine, onNote) : new Map<string, Answer>();
   const decided = new Map<string, string>();
-  /** What each node comes down to where memory is short, one after the other. */
-  const modest = new Map<Node, readonly string[]>();
-  const current = new Map<Node, string>();
-  const restrained = new Map<Node, string>();
+  /** The way that each node takes, and behind it those that it comes down to where memory is short. */
+  const taken = new Map<Node, readonly [string, ...string[]]>();
   const answers = new Map<string, Answer>();
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
@@ -108,33 +106,33 @@ export function createTuner(
   return {
     choose(lowering, node, ways, primitive) {
       if (implementation === undefined && multiplyAddsOf(node) < leastWork) return primitiveName;
+      const known = taken.get(node);
+      if (known !== undefined) return known[0];
       const question = questionOf(lowering, node);
-      let choice = restrained.get(node);
-      if (choice !== undefined) return choice;
-      choice = implementation ?? decided.get(question) ?? choices?.[question];
+      let choice = implementation ?? decided.get(question) ?? choices?.[question];
       if (choice === undefined && measures)
         choice = answer(question, lowering, node, ways, primitive)?.choice;
       choice ??= primitiveName;
       decided.set(question, choice);
-      current.set(node, choice);
-      modest.set(node, [...frugal(ways, answers.get(question)), primitiveName]);
+      const modest = choice === primitiveName ? [] : [...frugal(ways, answers.get(question)), primitiveName];
+      taken.set(node, [choice, ...modest.filter((name) => name !== choice)]);
       return choice;
     },
     restrain(nodes) {
       if (implementation !== undefined) return false;
       let changes = false;
       for (const node of nodes) {
-        const before = current.get(node) ?? primitiveName;
-        if (before === primitiveName) continue;
-        const after = modest.get(node)?.find((name) => name !== before) ?? primitiveName;
-        modest.set(node, [primitiveName]);
-        current.set(node, after);
-        restrained.set(node, after);
+        const [, next, ...others] = taken.get(node) ?? [primitiveName];
+        if (next === undefined) continue;
+        taken.set(node, [next, ...others]);
         changes = true;
       }
       return changes;
     },
-    refused: (lowering, node) => decided.set(questionOf(lowering, node), primitiveName),
+    refused(lowering, node) {
+      decided.set(questionOf(lowering, node), primitiveName);
+      taken.set(node, [primitiveName]);
+    },
     finish() {
       for (const room of rooms ?? []) room.free();
       rooms = undefined;

@@ -5,7 +5,7 @@ import { openLibrary } from '../library.ts';
 import { allocateRegion } from '../memory.ts';
 import { createNatives } from '../natives.ts';
 import { convolutionCode } from './convolution.ts';
-import { besideSums, type ConvolutionSizes, cutOf, flattened } from './cut.ts';
+import { besideSums, type ConvolutionSizes, cutOf, fitsTogether, flattened } from './cut.ts';
 
 const library = (() => {
   try {
@@ -235,6 +235,15 @@ describe('the way that work is cut', () => {
       expect(rows).toBeGreaterThanOrEqual(1);
       expect(rows).toBeLessThanOrEqual(sizes.oh);
     }
+  });
+
+  it('has a tile for narrow groups as long as the weights of a row of the window fit into registers', () => {
+    const { sizes } = draw(10);
+    const narrow = { ...sizes, blocks: 2, sets: 2, narrow: true, groups: 1, channels: 4, stride: 1 };
+    const widest = Array.from({ length: 64 }, (_, i) => i + 1).findLast(fitsTogether) as number;
+    const tile = cutOf({ ...narrow, kw: widest, ow: 8 });
+    expect(tile.pixels * tile.blocks + besideSums(tile, { kw: widest, narrow: true })).toBe(32);
+    expect(widest).toBeLessThan(32);
   });
 
   it('takes planes as longer rows for windows of one pixel', () => {

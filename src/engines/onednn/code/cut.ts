@@ -171,6 +171,11 @@ export function besideSums(
   return (together ? kw * blocks : blocks) + (narrow ? 1 : 0) + 1;
 }
 
+/** Whether the weights of so many columns leave a register for a sum, as narrow groups need. */
+export function fitsTogether(kw: number): boolean {
+  return besideSums({ blocks: 1, together: true }, { kw, narrow: true }) < registers;
+}
+
 /** Numbers of the picture in a row that the window meets as it moves over so many results. */
 export function reach(pixels: number, { kw, stride }: Pick<ConvolutionSizes, 'kw' | 'stride'>): number {
   return (pixels - 1) * stride + kw;

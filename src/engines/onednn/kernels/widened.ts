@@ -1,6 +1,6 @@
 // bf16 on CPUs that do not multiply it: values lie in memory as bf16, and convolutions and linear layers compute in f32, from
 // copies of what they read and rounding what they give. The library's own kernels take bf16 there too, and
-// spend most of their time taking numbers apart: a third of the speed of f32.
+// spend most of their time taking numbers apart.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { Layout, StorageType } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
