@@ -3,6 +3,7 @@
 // meets none that lives at the same time, comes close if the order is good. Several orders are tried, then storages
 // that stick out on top are placed earlier, until the plan meets the largest live set or the tries are used up.
 import type { Step, Storage, Tensor } from './lowering.ts';
+import type { Part } from './side-by-side.ts';
 
 const alignment = 128;
 
@@ -14,23 +15,32 @@ export interface MemoryPlan {
   readonly liveBytes: readonly number[];
 }
 
-/** Fills in offsets of all `arena` storages. `inputs` are there before the first step, `outputs` after the last. */
+/**
+ * Fills in offsets of all `arena` storages. `inputs` are there before the first step, `outputs` after the last; `parts` lie
+ * within others.
+ */
 export function planMemory(
   steps: readonly Step[],
   inputs: Iterable<Tensor>,
   outputs: Iterable<Tensor>,
+  parts: ReadonlyMap<Storage, Part> = new Map(),
 ): MemoryPlan {
   const storages = lifetimes(steps, inputs, outputs);
-  const merged = mergeInPlace(steps, storages);
-  const roots = [...storages].filter((storage) => !merged.has(storage));
+  for (const [{ first }, { whole }] of parts) whole.first = Math.min(whole.first, first);
+  const alone = new Set([...storages].filter((storage) => !parts.has(storage)));
+  const merged = mergeInPlace(steps, alone);
+  const roots = [...alone].filter((storage) => !merged.has(storage));
   const live = liveSets(roots, steps.length);
   const lowerBoundBytes = Math.max(0, ...live);
   const arenaBytes = place(roots, lowerBoundBytes);
-  for (const storage of storages) {
+  for (const storage of alone) {
     let root = storage;
     for (let next = merged.get(root); next !== undefined; next = merged.get(root)) root = next;
     storage.offset = root.offset;
   }
+  // Wholes that are parts themselves come behind their own parts.
+  for (const [storage, { whole, byteOffset }] of [...parts].toReversed())
+    storage.offset = whole.offset + byteOffset;
   // Before the first step lie the inputs, after the last the outputs.
   return { arenaBytes, lowerBoundBytes, liveBytes: live.slice(1, -1) };
 }

@@ -14,6 +14,7 @@ import { type MemoryPlan, planMemory } from './memory-plan.ts';
 import type { Natives } from './natives.ts';
 import { withQuantisation } from './quantised/index.ts';
 import { schedule } from './schedule.ts';
+import { sideBySide } from './side-by-side.ts';
 
 export interface PlannedProgram {
   /** What runs: the given graph, or one with the same names that recomputes. */
@@ -52,11 +53,9 @@ export function planProgram(
       if (!lowered.inputs.has(name)) lowered.inputs.set(name, unread(natives, value, 'arena'));
     }
     checkBounds(lowered);
-    return {
-      graph,
-      lowered,
-      memory: planMemory(lowered.steps, lowered.inputs.values(), lowered.outputs.values()),
-    };
+    const parts = sideBySide(natives, lowered);
+    const { steps, inputs, outputs } = lowered;
+    return { graph, lowered, memory: planMemory(steps, inputs.values(), outputs.values(), parts) };
   };
   const program = planned(tuner);
   return tuner === undefined || graph.updates.size === 0 ? program : restrained(program, tuner, planned);
