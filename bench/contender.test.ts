@@ -1,7 +1,7 @@
 // Contenders that pretend: small programs that speak the protocol and take as long as they are told.
 import { afterEach, describe, expect, it } from 'vitest';
 import { compete, type Entrant, verdict, type Work } from './compete.ts';
-import { alternate, type Contender, median, startContender } from './contender.ts';
+import { alternate, type Contender, median, restMs, startContender } from './contender.ts';
 
 const started: Contender[] = [];
 afterEach(() => {
@@ -61,6 +61,23 @@ describe('alternate', () => {
     });
     await alternate([counting(10), counting(90)], 1, 2, { turnMs: 100 });
     expect(counts).toEqual([1, 1, 10, 2]);
+  });
+
+  it('rests before every turn, until the threads of the one before sleep', async () => {
+    const rests: number[] = [];
+    let ended = performance.now();
+    const resting: Contender = {
+      ...{ name: 'resting', facts: {}, peakMiB: () => 0, stop: () => {} },
+      async work() {
+        rests.push(performance.now() - ended);
+        ended = performance.now();
+        return [1];
+      },
+    };
+    await alternate([resting, resting], 2, 1);
+    expect(rests).toHaveLength(4);
+    // Timers may come a millisecond early.
+    for (const rest of rests) expect(rest).toBeGreaterThan(restMs - 2);
   });
 });
 

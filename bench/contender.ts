@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Contender {
   readonly name: string;
@@ -82,6 +83,12 @@ export interface TurnOptions {
 /** Steps that a turn may have, however short they are. */
 const mostSteps = 500;
 
+/**
+ * Between turns everybody rests, in milliseconds: threads that wait for more work keep a core busy for a while, those of
+ * onnxruntime for 40 ms, and whoever worked beside them would be slower for it.
+ */
+export const restMs = 100;
+
 /** Lets all contenders take turns, and gives each one's median milliseconds a step. */
 export async function alternate(
   contenders: readonly Contender[],
@@ -97,7 +104,10 @@ export async function alternate(
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const each of all) each.times.push(...(await each.contender.work(each.steps, item)));
+    for (const each of all) {
+      await wait(restMs);
+      each.times.push(...(await each.contender.work(each.steps, item)));
+    }
   }
   return new Map(all.map(({ contender, times }) => [contender, median(times)]));
 }
