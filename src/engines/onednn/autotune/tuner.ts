@@ -1,6 +1,6 @@
 // Which way computes a node: the one that a caller forces or has agreed on with others, the one that was remembered, or
 // the fastest of a measurement. A measurement runs each way alternately with the library's first choice, reorders
-// included, and compares medians of the same stretch of time; the first choice stays unless another wins clearly.
+// included, and compares each run with those beside it; the first choice stays unless another wins clearly.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { AutotuneReport, CompileOptions, EngineDescription } from '../../engine.ts';
 import { multiplyAddsOf } from '../../profile/work.ts';
@@ -34,7 +34,7 @@ export type TunerOptions = Pick<CompileOptions, 'autotune' | 'choices' | 'implem
 /** Below so many multiply-adds a node is not worth a measurement: it takes some microseconds. */
 const leastWork = 2 ** 20;
 /** How much faster than the first choice another way has to be. */
-const margin = 0.05;
+const margin = 0.03;
 /** Rounds of a comparison: as many as fit, and within these. */
 const comparisonMs = 150;
 const [fewestRounds, mostRounds, mostColdRounds] = [3, 15, 7];
@@ -195,9 +195,7 @@ function compare(
     other.run();
     const [ownMs, otherMs] = alternate(own, other);
     ownTimes.push(...ownMs);
-    // Another process may slow down some rounds of one side: neither medians nor fastest rounds may be in doubt. In
-    // units of the first choice's time in the same stretch of time, whatever else the machine did meanwhile.
-    times.set(name, Math.max(median(otherMs) / median(ownMs), Math.min(...otherMs) / Math.min(...ownMs)));
+    times.set(name, ratioOf(otherMs, ownMs));
   }
   const ms = median(ownTimes.length > 0 ? ownTimes : [own.run()]);
   const others = [...times].map(([name, ratio]) => [name, ratio * ms] as const);
@@ -220,6 +218,19 @@ function alternate(own: Trial, other: Trial): [number[], number[]] {
     otherTimes.push(other.run(cold));
   }
   return [ownTimes, otherTimes];
+}
+
+/**
+ * How many times as long the others took, as runs in turns: each in units of the own ones right before and after it, for the
+ * clock and the neighbours of a machine change from one moment to the next; and of these the median, for some are disturbed.
+ */
+function ratioOf(others: readonly number[], own: readonly number[]): number {
+  return median(
+    others.map((ms, i) => {
+      const before = own[i] as number;
+      return (2 * ms) / (before + (own[i + 1] ?? before));
+    }),
+  );
 }
 
 function fastest(times: ReadonlyMap<string, number>): string {
