@@ -135,8 +135,8 @@ export interface Lowering {
     outputs: readonly (readonly [number: number, tensor: Tensor])[],
     options?: StepOptions,
   ): void;
-  /** The last of the tensors is the result. */
-  code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[]): void;
+  /** The last of the tensors is the result. `op`: where it is not the whole node. */
+  code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[], op?: string): void;
   host(
     node: Node,
     inputs: readonly Tensor[],
@@ -380,11 +380,11 @@ function loweringOf(
         inPlace,
       });
     },
-    code(node, code, tensors) {
+    code(node, code, tensors, op = node.op.name) {
       const there = tensors.filter((tensor) => tensor !== undefined);
       lowered.steps.push({
         kind: 'code',
-        op: node.op.name,
+        op,
         path: node.path,
         node,
         ...code,

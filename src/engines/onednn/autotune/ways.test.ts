@@ -124,7 +124,9 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     );
     // A sum and a ReLU inside, as at the end of a residual block.
     if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
-    expect(on(generatedName)).toEqual(generates ? ['convolution', 'convolutionBackwardData'] : []);
+    expect(on(generatedName)).toEqual(
+      generates ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
+    );
     if (generates) expect(sums.get(generatedName)).toBeGreaterThan(0);
   });
 });

@@ -202,7 +202,7 @@ export class Assembler {
     this.vector(multiplyAdd, to, a, b);
   }
 
-  add(to: Vector, a: Vector, b: Memory): void {
+  add(to: Vector, a: Vector, b: Vector | Memory): void {
     this.vector(add, to, a, b, vectorBytes);
   }
 

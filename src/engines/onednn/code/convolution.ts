@@ -3,7 +3,7 @@
 // all that it sums over goes by: per number of the picture one broadcast and one multiply-add for each block. The tile is chosen
 // so that multiply-adds, not loads, are what the CPU waits for; channels are summed over in parts whose weights
 // stay in the first cache, with the sums so far in memory between.
-import { Assembler, at, type Label, type Memory, type Register, r, type Vector } from './assembler.ts';
+import { Assembler, at, type Label, type Memory, r, type Vector } from './assembler.ts';
 import {
   type ConvolutionSizes,
   type Cut,
@@ -14,6 +14,7 @@ import {
   stretchesOf,
   vectorBytes,
 } from './cut.ts';
+import { args, forEachItem, item, placesIn, split } from './items.ts';
 import type { Team } from './team.ts';
 
 const lineBytes = 64;
@@ -25,9 +26,6 @@ const decoded = 600;
 export const slots = { source: 0, weights: 8, bias: 16, target: 24 } as const;
 
 // Registers of the code. What changes more seldom than a tile lies on the stack.
-const args = r.bx;
-const item = r.r12;
-const lastItem = r.r13;
 const picture = r.r14;
 const result = r.r15;
 const weights = r.bp;
@@ -65,50 +63,34 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
   const bands = Math.ceil(sizes.oh / cut.rows);
   const bundles = Math.ceil(sizes.blocks / cut.blocks);
   const code = new Assembler();
-  const saved: readonly Register[] = [r.bx, r.bp, r.r12, r.r13, r.r14, r.r15];
-  for (const register of saved) code.push(register);
-  // Six registers and the way back are 56 bytes: with 88 more the stack lies as calls expect it.
-  code.combineWith('subtract', r.sp, stack.height);
-  code.move(args, r.di);
-  share(code, sizes.pictures * bands * bundles, team);
   const table: Label = {};
-  if (sizes.narrow) code.addressOf(places, table);
-
-  const nextItem = code.here();
-  const done: Label = {};
-  code.combine('compare', item, lastItem);
-  code.jump(done, 'notLess');
-  locate(code, sizes, cut, bands, bundles);
-  code.combineWith('add', item, 1);
-  if (cut.rest !== undefined) {
-    const whole: Label = {};
-    code.move(count, at(r.sp, stack.bundle));
-    code.combineWith('compare', count, bundles - 1);
-    code.jump(whole, 'notEqual');
-    itemCode(code, sizes, { ...cut, ...cut.rest });
-    code.jump(nextItem);
-    code.place(whole);
-  }
-  itemCode(code, sizes, cut);
-  code.jump(nextItem);
-
-  code.place(done);
-  code.combineWith('add', r.sp, stack.height);
-  for (const register of saved.toReversed()) code.pop(register);
-  code.leave();
+  forEachItem(
+    code,
+    { count: sizes.pictures * bands * bundles, frame: stack.height, team },
+    () => {
+      if (sizes.narrow) code.addressOf(places, table);
+    },
+    () => {
+      locate(code, sizes, cut, bands, bundles);
+      const whole: Label = {};
+      const done: Label = {};
+      if (cut.rest !== undefined) {
+        code.move(count, at(r.sp, stack.bundle));
+        code.combineWith('compare', count, bundles - 1);
+        code.jump(whole, 'notEqual');
+        itemCode(code, sizes, { ...cut, ...cut.rest });
+        code.jump(done);
+      }
+      code.place(whole);
+      itemCode(code, sizes, cut);
+      code.place(done);
+    },
+  );
   if (sizes.narrow) {
     code.place(table);
-    code.numbers(placesIn(sizes.channels));
+    code.numbers(placesIn(sizes.channels, lanes));
   }
   return code.code();
-}
-
-/** For each channel of a narrow group the place of every lane's number: the channel of the group that the lane belongs to. */
-function placesIn(channels: number): number[] {
-  return Array.from({ length: channels * lanes }, (_, i) => {
-    const [channel, lane] = [Math.floor(i / lanes), i % lanes];
-    return lane - (lane % channels) + channel;
-  });
 }
 
 /** A band of rows of a bundle of blocks, part by part. */
@@ -143,43 +125,11 @@ function partsOf({ groups }: ConvolutionSizes, cut: Cut): number {
   return Math.ceil(groups / cut.groups);
 }
 
-/** This thread's items: an even share of all. */
-function share(code: Assembler, items: number, { threadNumber, threadCount }: Team): void {
-  code.setAddress(r.ax, threadNumber);
-  code.call(r.ax);
-  code.move(item, r.ax);
-  code.setAddress(r.ax, threadCount);
-  code.call(r.ax);
-  code.move(count, r.ax);
-  // Both are ints, whose upper halves are not defined; and there are never as many as 2^16.
-  for (const register of [item, count]) keepLow(code, register);
-  const scaled = (register: Register, more: number): void => {
-    code.move(r.ax, item);
-    code.combineWith('add', r.ax, more);
-    code.multiplyBy(r.ax, r.ax, items);
-    code.combine('exclusiveOr', r.dx, r.dx);
-    code.divide(count);
-    code.move(register, r.ax);
-  };
-  scaled(lastItem, 1);
-  scaled(item, 0);
-}
-
-function keepLow(code: Assembler, register: Register): void {
-  code.shift('left', register, 48);
-  code.shift('right', register, 48);
-}
-
 /** Where an item's rows, pictures, results, filters and biases begin. Items go through blocks first, pictures last. */
 function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: number, bundles: number): void {
   const { source, target } = sizes;
-  const split = (by: number): void => {
-    code.combine('exclusiveOr', r.dx, r.dx);
-    code.set(count, by);
-    code.divide(count);
-  };
   code.move(r.ax, item);
-  split(bundles);
+  split(code, bundles);
   code.keep(at(r.sp, stack.bundle), r.dx);
   code.multiplyBy(result, r.dx, cut.blocks * target.group);
   code.multiplyBy(r.si, r.dx, cut.blocks * vectorBytes);
@@ -189,7 +139,7 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   if (sizes.sets > 1) {
     code.keep(at(r.sp, stack.left), r.ax);
     code.move(r.ax, r.dx);
-    split(bundles / sizes.sets);
+    split(code, bundles / sizes.sets);
     code.multiplyBy(r.si, r.ax, source.set);
     code.combine('add', picture, r.si);
     code.multiplyBy(r.si, r.ax, sizes.weights.set);
@@ -197,7 +147,7 @@ function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: numbe
   }
   code.multiplyBy(weights, r.dx, cut.blocks * sizes.weights.block);
   if (sizes.sets > 1) code.combine('add', weights, r.si);
-  split(bands);
+  split(code, bands);
   code.multiplyBy(row, r.dx, cut.rows);
   code.keep(at(r.sp, stack.firstRow), row);
   code.combineWith('add', row, cut.rows);

@@ -99,6 +99,8 @@ export function cutOf(sizes: ConvolutionSizes): Cut {
 export function flattened(sizes: ConvolutionSizes): ConvolutionSizes {
   const { kh, kw, stride, padding, h, w, source, target } = sizes;
   if (kh > 1 || kw > 1 || stride > 1 || padding[0] > 0 || padding[1] > 0) return sizes;
+  // Gradients of strided windows write some pixels of each row only.
+  if (target.row !== w * target.pixel || source.row !== w * source.pixel) return sizes;
   const lengths = divisors(h * w).filter((length) => length <= longestRow || length === w);
   const costs = lengths.map((ow) => bestTiles({ ...sizes, ow }).cost);
   const length = lengths[costs.lastIndexOf(Math.min(...costs))] as number;
@@ -185,14 +187,20 @@ export function reach(pixels: number, { kw, stride }: Pick<ConvolutionSizes, 'kw
 function costOf({ blocks, pixels, together }: Tile, sizes: TileSizes): number {
   const { ow, kw, narrow } = sizes;
   const cycles = tilesOf(ow, pixels).map((count) => {
-    const multiplyAdds = count * blocks;
     const read = together ? reach(count, sizes) / kw : count;
-    const loads = read + blocks;
-    // Lanes change places on one of the two units that multiply.
-    const arithmetic = multiplyAdds + (narrow ? read : 0);
-    return perTile + Math.max(arithmetic / 2, loads / 2, (arithmetic + loads) / issued, hiding / 2);
+    return (
+      perTile +
+      cyclesFor({ multiplyAdds: count * blocks, permutations: narrow ? read : 0, loads: read + blocks })
+    );
   });
   return cycles.reduce((sum, each) => sum + each, 0) / (ow * blocks);
+}
+
+/** What a loop takes, by how many units there are of what it uses; lanes change places on those that multiply. */
+export function cyclesFor(work: { multiplyAdds: number; permutations: number; loads: number }): number {
+  const { multiplyAdds, permutations, loads } = work;
+  const arithmetic = multiplyAdds + permutations;
+  return Math.max(arithmetic / 2, loads / 2, (arithmetic + loads) / issued, hiding / 2);
 }
 
 /** Sizes of the tiles of a row: whole ones as far as they go, and the rest in one or two. */

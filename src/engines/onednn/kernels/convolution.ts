@@ -10,7 +10,7 @@ import type {
   WindowGeometry,
 } from '../abi.ts';
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
-import { generated, generatedGradient } from '../autotune/generated.ts';
+import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
@@ -134,7 +134,7 @@ const weightGradientWays: Ways = {
   describe: describeWeightGradient,
   lower: lowerWeightGradient,
   others: [
-    ...[shiftedProducts, weightGradientByPhases, ...mergedWeightGradient],
+    ...[shiftedProducts, weightGradientByPhases, generatedWeightGradient, ...mergedWeightGradient],
     ...winograd((lowering, node) => describeWeightGradient(lowering, node, 'winograd'), lowerWeightGradient),
   ],
 };

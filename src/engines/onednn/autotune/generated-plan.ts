@@ -1,0 +1,258 @@
+// What generated code (../code) is made for: sizes and distances of a window that moves over one value and gives another, in
+// f32 with channels in blocks of 16, and the layouts that go with them.
+import type { Node, Value } from '../../../graph/graph.ts';
+import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
+import { elementBytes, type FilterTag, type Layout } from '../abi.ts';
+import { type ConvolutionSizes, fitsTogether } from '../code/cut.ts';
+import type { Lowering, Tensor } from '../lowering.ts';
+import { type Target, targetOf } from './ways.ts';
+
+const block = 16;
+const numberBytes = elementBytes.f32;
+const blockBytes = block * numberBytes;
+/** Distances are part of instructions, which have 32 bits for them. */
+const furthest = 2 ** 31;
+
+type Four = readonly [number, number, number, number];
+
+/** Square strides and no gaps in the window: what the code is made for. */
+export function isSimple({ stride, dilation }: ConvolutionAttributes): boolean {
+  return stride[0] === stride[1] && dilation[0] === 1 && dilation[1] === 1;
+}
+
+/** Bytes between neighbours of pictures in blocks of 16 channels, and between what sets of `setBlocks` blocks begin with. */
+function inBlocks([, c, h, w]: Four, setBlocks: number) {
+  const group = h * w * blockBytes;
+  return {
+    ...{ picture: c * h * w * numberBytes, group, set: setBlocks * group },
+    ...{ channel: numberBytes, row: w * blockBytes, pixel: blockBytes },
+  };
+}
+
+function rowMajor([, c, h, w]: Four) {
+  const plane = h * w * numberBytes;
+  return { picture: c * plane, group: 0, set: 0, channel: plane, row: w * numberBytes, pixel: numberBytes };
+}
+
+export interface Behind {
+  readonly bias: boolean;
+  readonly sum: boolean;
+  readonly relu: boolean;
+}
+
+export interface Plan {
+  readonly sizes: ConvolutionSizes;
+  readonly source: Layout;
+  readonly target: Layout;
+  readonly filters: FilterPlan;
+}
+
+/** How the code reads and writes filters. */
+export interface FilterPlan {
+  /** The library's name for it; grouped filters have none. */
+  readonly tag: FilterTag | undefined;
+  readonly filling: Filling;
+  readonly divisions: number;
+  readonly backwards: boolean;
+}
+
+/** A window that moves over one value and gives another: what forward and gradient have in common. */
+export interface Sweep extends Behind {
+  readonly from: Value;
+  readonly to: Value;
+  readonly window: readonly [number, number];
+  readonly stride: number;
+  readonly padding: readonly [number, number];
+  /** Of the convolution: each reads and gives channels of its own. */
+  readonly divisions: number;
+  /** Gradients: channels are summed over that the filters give, and the window is turned around. */
+  readonly backwards: boolean;
+}
+
+/** How channels fill blocks of 16. */
+export interface Filling {
+  readonly sets: number;
+  /** Blocks of results in each set, and groups of channels that they sum over. */
+  readonly blocks: number;
+  readonly groups: number;
+  /** Channels in each group. */
+  readonly channels: number;
+  readonly narrow: boolean;
+}
+
+/** `c` channels summed over and `o` given in each division; undefined where they do not fill blocks. */
+function fillingOf(divisions: number, c: number, o: number): Filling | undefined {
+  const inBlock = block / c;
+  if (divisions > 1 && c === o && c < block && Number.isInteger(inBlock) && divisions % inBlock === 0)
+    return { sets: divisions / inBlock, blocks: 1, groups: 1, channels: c, narrow: true };
+  if (o % block > 0) return undefined;
+  const whole = { sets: divisions, blocks: o / block, narrow: false };
+  if (c % block === 0) return { ...whole, groups: c / block, channels: block };
+  return divisions === 1 && c <= block ? { ...whole, groups: 1, channels: c } : undefined;
+}
+
+/** Undefined where the code is not made for these sizes. Few channels, as those of photographs, are read row-major. */
+export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan | undefined {
+  const { from, to, window, stride, padding, divisions, backwards, bias, sum, relu } = sweep;
+  const [n, c, h, width] = from.shape as Four;
+  const [, o, oh, ow] = to.shape as Four;
+  const [kh, kw] = window;
+  const filling = fillingOf(divisions, c / divisions, o / divisions);
+  if (storageType(from) !== 'f32' || filling === undefined) return undefined;
+  const isBlocked = c % block === 0;
+  if (!isBlocked && backwards) return undefined;
+  if (filling.narrow && !fitsTogether(kw)) return undefined;
+  const { sets, groups, blocks, channels, narrow } = filling;
+  const filter = channels * blockBytes;
+  const filters = kh * kw * filter;
+  // Ungrouped filters lie as the library blocks them, with what the network gives outermost.
+  const resultsFirst = !backwards || divisions > 1;
+  const between = resultsFirst
+    ? { block: groups * filters, group: filters }
+    : { block: filters, group: blocks * filters };
+  const largest = Math.max(c * h * width, o * oh * ow) * numberBytes;
+  if (Math.max(largest, sets * groups * blocks * filters) >= furthest) return undefined;
+  return {
+    sizes: {
+      ...{ pictures: n, groups, channels, blocks: sets * blocks, sets, narrow },
+      ...{ h, w: width, oh, ow, kh, kw, stride, padding },
+      source: isBlocked ? inBlocks(from.shape as Four, groups) : rowMajor(from.shape as Four),
+      target: inBlocks(to.shape as Four, 1),
+      weights: {
+        ...{ set: groups * blocks * filters, ...between, channel: blockBytes },
+        ...(backwards
+          ? { row: -kw * filter, column: -filter, first: filters - filter }
+          : { row: kw * filter, column: filter, first: 0 }),
+      },
+      ...{ bias, sum, relu },
+    },
+    filters: {
+      tag: divisions === 1 ? tagOf(isBlocked, backwards) : undefined,
+      ...{ filling, divisions, backwards },
+    },
+    source: isBlocked ? natives.blocked(from.shape, 'f32', block) : natives.plainLayout(from.shape, 'f32'),
+    target: natives.blocked(to.shape, 'f32', block),
+  };
+}
+
+function tagOf(isBlocked: boolean, backwards: boolean): FilterTag {
+  return backwards ? 'OIhw16o16i' : isBlocked ? 'OIhw16i16o' : 'Ohwi16o';
+}
+
+/** The filters as the code reads them. */
+export function filtersOf(lowering: Lowering, node: Node, w: Value, plan: FilterPlan): Tensor {
+  const { natives } = lowering;
+  if (plan.tag !== undefined) return lowering.as(w, natives.filters(w.shape, plan.tag));
+  const once = lowering.isUnchanging(w);
+  const { plain, blocked } = groupedLayouts(lowering, w, plan);
+  const made = lowering.temporary(blocked, once ? 'kept' : 'arena');
+  lowering.move(node, { ...lowering.plain(w), layout: plain }, made, { once });
+  return made;
+}
+
+/** Room for the gradient of filters as the code writes them, and how they come to lie in `wanted`. */
+export function filterTarget(
+  lowering: Lowering,
+  node: Node,
+  dw: Value,
+  plan: FilterPlan,
+  wanted: Layout,
+): Target {
+  const { natives } = lowering;
+  if (plan.tag !== undefined)
+    return targetOf(lowering, node, dw, natives.filters(dw.shape, plan.tag), wanted);
+  const { plain, blocked } = groupedLayouts(lowering, dw, plan);
+  const made = lowering.temporary(blocked);
+  return {
+    tensor: made,
+    finish() {
+      const whole = targetOf(lowering, node, dw, natives.plainLayout(lowering.dims(dw), 'f32'), wanted);
+      lowering.move(node, made, { ...whole.tensor, layout: plain });
+      whole.finish();
+    },
+  };
+}
+
+/**
+ * Filters of grouped convolutions, row-major and as the code has them: result blocks, groups of channels, window, channels of
+ * a group, lanes.
+ */
+function groupedLayouts({ natives }: Lowering, w: Value, { filling, divisions, backwards }: FilterPlan) {
+  const { sets, narrow } = filling;
+  const [outputs, inputs, kh, kw] = w.shape as Four;
+  // Axes as the graph has them, outermost first, and their order for the code.
+  const inBlock = divisions / sets;
+  const o = outputs / divisions;
+  const [dims, order] = narrow
+    ? [[sets, inBlock, o, inputs, kh * kw], backwards ? [0, 4, 2, 1, 3] : [0, 4, 3, 1, 2]]
+    : [
+        [sets, o / block, block, inputs / block, block, kh * kw],
+        backwards ? [0, 3, 1, 5, 2, 4] : [0, 1, 3, 5, 4, 2],
+      ];
+  const strides: number[] = [];
+  let distance = 1;
+  for (const axis of order.toReversed()) {
+    strides[axis] = distance;
+    distance *= dims[axis] as number;
+  }
+  return { plain: natives.plainLayout(dims, 'f32'), blocked: natives.strided(dims, 'f32', strides) };
+}
+
+/** A part of a data gradient: pixels whose distances from the first are multiples of the stride, and what they meet. */
+export interface GradientPhase {
+  readonly sizes: ConvolutionSizes;
+  /** From the first pixel of all to the first of these. */
+  readonly byteOffset: number;
+}
+
+/**
+ * A data gradient with a stride as dense convolutions: the pixels of one phase meet every so many elements of the filters.
+ * `plan` is the gradient's with a stride of 1. Undefined where some pixels meet none, or a window begins inside of the picture.
+ */
+export function gradientPhases(
+  { sizes, filters }: Plan,
+  to: Value,
+  { stride: [stride], padding }: Pick<ConvolutionAttributes, 'stride' | 'padding'>,
+): GradientPhase[] | undefined {
+  const [, , h, w] = to.shape as Four;
+  const { kh, kw, target, weights } = sizes;
+  const rows = axisPhases(h, kh, stride, padding[0]);
+  const columns = axisPhases(w, kw, stride, padding[1]);
+  if ([...rows, ...columns].some(({ taps, before }) => taps === 0 || before < 0)) return undefined;
+  if (filters.filling.narrow && columns.some(({ taps }) => !fitsTogether(taps))) return undefined;
+  return rows.flatMap((row) =>
+    columns.map((column) => ({
+      sizes: {
+        ...sizes,
+        ...{ oh: row.count, ow: column.count, kh: row.taps, kw: column.taps },
+        padding: [row.before, column.before],
+        target: { ...target, row: stride * target.row, pixel: stride * target.pixel },
+        weights: {
+          ...weights,
+          ...{ row: stride * weights.row, column: stride * weights.column },
+          first: -(row.last * weights.row + column.last * weights.column),
+        },
+      },
+      byteOffset: row.first * target.row + column.first * target.pixel,
+    })),
+  );
+}
+
+/** The phases along one axis of `size` pixels. */
+function axisPhases(size: number, kernel: number, stride: number, padding: number) {
+  return Array.from({ length: Math.min(size, stride) }, (_, first) => {
+    const tap = (first + padding) % stride;
+    const taps = Math.max(0, Math.ceil((kernel - tap) / stride));
+    return {
+      ...{ first, taps },
+      count: Math.ceil((size - first) / stride),
+      /** The element of the filter that meets what comes first. */
+      last: tap + stride * (taps - 1),
+      before: taps - 1 - Math.floor((first + padding) / stride),
+    };
+  });
+}
+
+export function windowOf(w: Value): readonly [number, number] {
+  return w.shape.slice(2) as [number, number];
+}

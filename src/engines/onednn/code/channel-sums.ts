@@ -1,0 +1,56 @@
+// The sum of each channel over all pixels of all pictures, which is a bias's gradient, as AVX-512 code.
+import { Assembler, at, r } from './assembler.ts';
+import { type ConvolutionSizes, vectorBytes } from './cut.ts';
+import { args, forEachItem, item } from './items.ts';
+import type { Team } from './team.ts';
+
+/** Arguments of the code, eight bytes each. */
+const slots = { source: 0, sums: 8 } as const;
+/** Sums that do not wait for each other; pixels are shared among them. */
+const sums = 8;
+
+/** `target`: what is summed up. Every thread has blocks of channels of its own. */
+export function channelSumsCode(
+  {
+    pictures,
+    blocks,
+    oh,
+    ow,
+    target,
+  }: Pick<ConvolutionSizes, 'pictures' | 'blocks' | 'oh' | 'ow' | 'target'>,
+  team: Team,
+): Uint8Array {
+  const [from, picture, left, more] = [r.si, r.r14, r.cx, r.r8] as const;
+  const pixels = oh * ow;
+  const code = new Assembler();
+  forEachItem(
+    code,
+    { count: blocks, frame: 8, team },
+    () => {},
+    () => {
+      code.multiplyBy(picture, item, target.group);
+      code.combine('add', picture, at(args, slots.source));
+      for (let i = 0; i < sums; i++) code.clear(i);
+      code.set(more, pictures);
+      const nextPicture = code.here();
+      code.move(from, picture);
+      if (pixels >= sums) {
+        code.set(left, Math.floor(pixels / sums));
+        const again = code.here();
+        for (let i = 0; i < sums; i++) code.add(i, i, at(from, i * vectorBytes));
+        code.combineWith('add', from, sums * vectorBytes);
+        code.combineWith('subtract', left, 1);
+        code.jump(again, 'notEqual');
+      }
+      for (let i = 0; i < pixels % sums; i++) code.add(i, i, at(from, i * vectorBytes));
+      code.combineWith('add', picture, target.picture);
+      code.combineWith('subtract', more, 1);
+      code.jump(nextPicture, 'notEqual');
+      for (let half = sums / 2; half >= 1; half /= 2) for (let i = 0; i < half; i++) code.add(i, i, i + half);
+      code.multiplyBy(from, item, vectorBytes);
+      code.combine('add', from, at(args, slots.sums));
+      code.store(at(from), 0);
+    },
+  );
+  return code.code();
+}

@@ -1,0 +1,86 @@
+// Code that the threads of a team share: a function of one pointer, the table of arguments, that goes through pieces of work.
+import { type Assembler, type Label, type Register, r } from './assembler.ts';
+import type { Team } from './team.ts';
+
+/** The piece of work that a thread is at. */
+export const item = r.r12;
+const lastItem = r.r13;
+/** The table of arguments. */
+export const args = r.bx;
+
+const saved: readonly Register[] = [r.bx, r.bp, r.r12, r.r13, r.r14, r.r15];
+
+export interface Items {
+  readonly count: number;
+  /** Bytes of the stack, a multiple of 16 and 8 more, as calls expect it. */
+  readonly frame: number;
+  readonly team: Team;
+}
+
+/** Every thread does an even share of the items, one after another; `prepare` comes before the first. */
+export function forEachItem(
+  code: Assembler,
+  { count, frame, team }: Items,
+  prepare: () => void,
+  oneItem: () => void,
+): void {
+  for (const register of saved) code.push(register);
+  code.combineWith('subtract', r.sp, frame);
+  code.move(args, r.di);
+  share(code, count, team);
+  prepare();
+  const next = code.here();
+  const done: Label = {};
+  code.combine('compare', item, lastItem);
+  code.jump(done, 'notLess');
+  oneItem();
+  code.combineWith('add', item, 1);
+  code.jump(next);
+  code.place(done);
+  code.combineWith('add', r.sp, frame);
+  for (const register of saved.toReversed()) code.pop(register);
+  code.leave();
+}
+
+/** This thread's items: an even share of all. */
+function share(code: Assembler, items: number, { threadNumber, threadCount }: Team): void {
+  const count = r.cx;
+  code.setAddress(r.ax, threadNumber);
+  code.call(r.ax);
+  code.move(item, r.ax);
+  code.setAddress(r.ax, threadCount);
+  code.call(r.ax);
+  code.move(count, r.ax);
+  // Both are ints, whose upper halves are not defined; and there are never as many as 2^16.
+  for (const register of [item, count]) keepLow(code, register);
+  const scaled = (register: Register, more: number): void => {
+    code.move(r.ax, item);
+    code.combineWith('add', r.ax, more);
+    code.multiplyBy(r.ax, r.ax, items);
+    code.combine('exclusiveOr', r.dx, r.dx);
+    code.divide(count);
+    code.move(register, r.ax);
+  };
+  scaled(lastItem, 1);
+  scaled(item, 0);
+}
+
+function keepLow(code: Assembler, register: Register): void {
+  code.shift('left', register, 48);
+  code.shift('right', register, 48);
+}
+
+/** rax into a quotient, which stays there, and a rest in rdx; rcx is used up. */
+export function split(code: Assembler, by: number): void {
+  code.combine('exclusiveOr', r.dx, r.dx);
+  code.set(r.cx, by);
+  code.divide(r.cx);
+}
+
+/** For each channel of a narrow group the place of every lane's number: the channel of the group that the lane belongs to. */
+export function placesIn(channels: number, lanes: number): number[] {
+  return Array.from({ length: channels * lanes }, (_, i) => {
+    const [channel, lane] = [Math.floor(i / lanes), i % lanes];
+    return lane - (lane % channels) + channel;
+  });
+}

@@ -1,0 +1,70 @@
+// Sizes of convolutions, drawn at random for tests of generated code.
+import type { ConvolutionSizes } from './cut.ts';
+
+/** Numbers in (0, 1), the same for the same seed. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const block = 16;
+
+export interface Drawn {
+  readonly sizes: ConvolutionSizes;
+  readonly backwards: boolean;
+  readonly text: string;
+}
+
+/**
+ * Every third has few channels that lie row-major, every fourth goes through its filters backwards; of seven one has groups
+ * narrower than a block, one wider ones.
+ */
+export function draw(seed: number): Drawn {
+  const next = random(seed * 7919 + 1);
+  const among = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
+  const isPlain = seed % 3 === 0;
+  const backwards = !isPlain && seed % 4 === 1;
+  const isPoint = !isPlain && seed % 5 === 0;
+  const pictures = among(1, 3);
+  const narrow = !isPlain && seed % 7 === 2;
+  const sets = narrow || (!isPlain && seed % 7 === 4) ? among(2, 4) : 1;
+  const channels = isPlain ? among(1, 5) : narrow ? 2 ** among(0, 3) : block;
+  const groups = isPlain || narrow ? 1 : among(1, isPoint ? 24 : 5);
+  const setBlocks = narrow ? 1 : among(1, 6);
+  const blocks = sets * setBlocks;
+  const [h, w] = [among(1, 17), among(1, 33)];
+  const [kh, kw] = isPoint ? [1, 1] : [Math.min(h, among(1, 5)), Math.min(w, among(1, 5))];
+  const stride = backwards ? 1 : among(1, 3);
+  const padding = isPoint && next() < 0.7 ? ([0, 0] as const) : ([among(0, kh), among(0, kw)] as const);
+  const oh = Math.floor((h + 2 * padding[0] - kh) / stride) + 1;
+  const ow = Math.floor((w + 2 * padding[1] - kw) / stride) + 1;
+  const filter = channels * block * 4;
+  const forwards = { row: kw * filter, column: filter, channel: block * 4, first: 0 };
+  const sizes: ConvolutionSizes = {
+    ...{ pictures, groups, channels, blocks, sets, narrow, h, w, oh, ow, kh, kw, stride, padding },
+    source: isPlain
+      ? { picture: channels * h * w * 4, group: 0, set: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
+      : {
+          ...{ picture: sets * groups * h * w * 64, group: h * w * 64, set: groups * h * w * 64 },
+          ...{ channel: 4, row: w * 64, pixel: 64 },
+        },
+    target: { picture: blocks * oh * ow * 64, group: oh * ow * 64, row: ow * 64, pixel: 64 },
+    weights: {
+      set: setBlocks * groups * kh * kw * filter,
+      block: groups * kh * kw * filter,
+      group: kh * kw * filter,
+      ...(backwards
+        ? { row: -kw * filter, column: -filter, channel: block * 4, first: (kh * kw - 1) * filter }
+        : forwards),
+    },
+    ...{ bias: next() < 0.5, sum: next() < 0.5, relu: next() < 0.5 },
+  };
+  const text =
+    `${pictures}x${groups * channels}x${h}x${w}, ${kh}x${kw} to ${blocks * block}, ` +
+    `stride ${stride}, padding ${padding.join('x')}${backwards ? ', backwards' : ''}` +
+    (narrow ? `, in each of ${(sets * block) / channels} groups` : sets > 1 ? `, ${sets} groups` : '');
+  return { sizes, backwards, text };
+}
