@@ -1,5 +1,6 @@
 // Convolutions and both their gradients by code that is generated for their sizes (../code): f32 on AVX-512, where channels
-// fill blocks of 16. A data gradient is the convolution of the result's gradient with the filters turned around.
+// fill blocks of 16. A data gradient is the convolution of the result's gradient with the filters turned around. Results stay in
+// blocks of 16, which everything on AVX-512 reads, where the library's first choice for narrow groups has others.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
@@ -18,7 +19,7 @@ import {
   planOf,
   windowOf,
 } from './generated-plan.ts';
-import { type Implementation, targetOf } from './ways.ts';
+import type { Implementation } from './ways.ts';
 
 export const generatedName = 'generated code';
 const implementation = 'generated:avx512';
@@ -79,9 +80,8 @@ export const generated = (withSum: boolean): Implementation => ({
       lowering.forwards.set(addition, { descriptor: primitive });
       return true;
     }
-    const target = targetOf(lowering, node, result, plan.target, wanted);
-    lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target.tensor]);
-    target.finish();
+    const target = lowering.define(result, plan.target);
+    lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target]);
     return true;
   },
 });
@@ -93,21 +93,19 @@ export const generatedGradient: Implementation = {
     const [dy, w] = node.inputs as [Value, Value];
     const dx = node.outputs[0] as Value;
     const plan = gradientPlan(lowering, node);
-    const wanted = primitive.layout('diffSrc');
     const phases = plan && gradientPhases(plan, dx, node.attributes as ConvolutionAttributes);
-    if (plan === undefined || wanted === undefined || phases === undefined) return false;
+    if (plan === undefined || phases === undefined) return false;
     const codes = phases.flatMap(({ sizes, byteOffset }) => {
       const address = codeFor(lowering, sizes);
       return address === undefined ? [] : [{ address, byteOffset }];
     });
     if (codes.length < phases.length) return false;
     const inputs = [lowering.as(dy, plan.source), filtersOf(lowering, node, w, plan.filters), undefined];
-    const target = targetOf(lowering, node, dx, plan.target, wanted);
+    const target = lowering.define(dx, plan.target);
     for (const { address, byteOffset } of codes) {
       const code = { implementation, address, instead: primitive };
-      lowering.code(node, code, [...inputs, { ...target.tensor, byteOffset }]);
+      lowering.code(node, code, [...inputs, { ...target, byteOffset }]);
     }
-    target.finish();
     return true;
   },
 };

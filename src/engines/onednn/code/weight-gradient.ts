@@ -91,9 +91,10 @@ function sliding({ kw, stride }: Pick<GradientSizes, 'kw' | 'stride'>): number {
   return Math.ceil(kw / stride);
 }
 
+/** For sums, gradients, the places of narrow groups, and at least one number of the picture. */
 function registersOf(part: number, blocks: number, sizes: GradientSizes): number {
-  const least = 1;
-  return part * blocks * sizes.kw + sliding(sizes) * blocks + (sizes.narrow ? part : 0) + least;
+  const read = 1;
+  return part * blocks * sizes.kw + sliding(sizes) * blocks + (sizes.narrow ? part : 0) + read;
 }
 
 /** Cycles per result, block, channel and column of the window; a little more for more loads, where all else is alike. */
