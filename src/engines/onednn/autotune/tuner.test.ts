@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gradients } from '../../../graph/autodiff.ts';
 import { createGraph, input, markOutput, state, update, type Value } from '../../../graph/graph.ts';
@@ -52,6 +55,26 @@ function reanswer(edit: (question: string, answer: Answer) => Answer): void {
 const choicesOf = (program: Program) => program.report().autotune;
 
 describe.skipIf(found === undefined)(`choices${found ? '' : ` (skipped: ${reason})`}`, () => {
+  it('are kept by who is killed while measuring', async () => {
+    const file = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+    const code = `
+      import { chooseEngine } from ${file('../../choose.ts')};
+      import { findNetwork } from ${file('../../../nets/index.ts')};
+      import { buildNetwork } from ${file('../../../nets/network.ts')};
+      import { markOutput } from ${file('../../../graph/graph.ts')};
+      const { graph, logits } = buildNetwork(findNetwork('googlenet_bn'), { form: 'imagenet', batch: 4 });
+      markOutput('logits', logits);
+      chooseEngine('onednn').engine.compile(graph, { autotune: 'full' });`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
+    const ended = once(child, 'exit');
+    const path = rememberedPath();
+    for (let waits = 0; waits < 600 && !existsSync(path); waits++) await wait(50);
+    child.kill('SIGKILL');
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    const { machines } = JSON.parse(readFileSync(path, 'utf8'));
+    expect(Object.keys(Object.values(machines)[0] as object).length).toBeGreaterThan(0);
+  }, 60_000);
+
   const before = process.env.XDG_CACHE_HOME;
   let folder = '';
   beforeEach(() => {

@@ -43,6 +43,8 @@ const bytesPerMs = 10_000_000;
 const coldShare = 0.03;
 /** What takes so many times as long in its first round gets no other. */
 const hopeless = 1.5;
+/** Choices are written down this often while they are measured: who stops a long compilation keeps them. */
+const keptEveryMs = 2000;
 /** Of the memory that is free, the part that a trial may take. */
 const memoryShare = 0.5;
 
@@ -65,6 +67,7 @@ export function createTuner(
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
   let rooms: readonly [Room, Room] | undefined;
+  let keptAt = performance.now();
   let ms = 0;
   let measured = 0;
   let remembered = 0;
@@ -100,6 +103,11 @@ export function createTuner(
     measured++;
     answers.set(question, made);
     if (isWhole) worthKeeping.set(question, made);
+    if (performance.now() - keptAt > keptEveryMs) {
+      // What cannot be written is told of once, at the end.
+      remember(path, machine, worthKeeping, () => {});
+      keptAt = performance.now();
+    }
     return made;
   };
 
