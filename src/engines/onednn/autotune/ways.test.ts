@@ -59,6 +59,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
   const tolerances: Partial<Record<ComputeType, number>> = { f32: 1e-4, bf16: 3e-2 };
   const taken = new Map<string, Set<string>>();
   const sums = new Map<string, number>();
+  const strided = new Set<string>();
   const check = (opCase: OpCase, dtype: ComputeType, implementation: string): void => {
     const applied: string[] = [];
     const forced = watched(({ autotune }) => {
@@ -67,6 +68,8 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       );
       applied.push(...choices.map(([question]) => question.split(' ')[0] as string));
       const withSum = choices.filter(([question]) => question.includes(', sum, relu')).length;
+      for (const [question] of choices)
+        if (question.includes(', stride ')) strided.add(`${implementation}: ${question.split(' ')[0]}`);
       sums.set(implementation, (sums.get(implementation) ?? 0) + withSum);
     });
     const actual = runCase(forced, opCase, { dtype, implementation });
@@ -128,5 +131,6 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       generates ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );
     if (generates) expect(sums.get(generatedName)).toBeGreaterThan(0);
+    for (const op of generates ? on(generatedName) : []) expect(strided).toContain(`${generatedName}: ${op}`);
   });
 });

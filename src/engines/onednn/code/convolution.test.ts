@@ -1,23 +1,10 @@
 // Generated code on sizes drawn at random, run on memory with a margin around the results, against sums in double
 // precision. What the library takes for filters in blocks is written here once more.
 import { describe, expect, it } from 'vitest';
-import { openLibrary } from '../library.ts';
 import { allocateRegion } from '../memory.ts';
-import { createNatives } from '../natives.ts';
 import { convolutionCode } from './convolution.ts';
 import { besideSums, type ConvolutionSizes, cutOf, fitsTogether, flattened } from './cut.ts';
-import { draw, random } from './testing.ts';
-
-const library = (() => {
-  try {
-    return openLibrary();
-  } catch {
-    return undefined;
-  }
-})();
-const natives = library && createNatives(library);
-/** One instruction that returns: whether code can run here at all. */
-const runs = natives?.code('nothing', () => Uint8Array.of(0xc3)) !== undefined;
+import { draw, here, random, runs, whyNot } from './testing.ts';
 
 const block = 16;
 const margin = 256;
@@ -61,100 +48,97 @@ function result(sizes: ConvolutionSizes, at: (table: 'source' | 'weights', bytes
   };
 }
 
-describe.skipIf(!runs)(
-  `generated convolutions${runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)'}`,
-  () => {
-    it.each(Array.from({ length: 60 }, (_, i) => [draw(i).text, i] as const))('%s', (_, seed) => {
-      if (library === undefined || natives === undefined) return;
-      const { sizes } = draw(seed);
-      const next = random(seed + 1);
-      const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
-      const counts = {
-        source: pictures * sizes.sets * groups * (sizes.narrow ? block : channels) * h * w,
-        weights: blocks * block * groups * channels * kh * kw,
-        bias: blocks * block,
-        target: pictures * blocks * block * oh * ow,
-      };
-      const places = new Map<string, number>();
-      let bytes = margin;
-      for (const [name, count] of Object.entries(counts)) {
-        places.set(name, bytes);
-        bytes += Math.ceil((count * 4) / 64) * 64 + margin;
-      }
-      const region = allocateRegion(library, bytes);
-      const all = region.floats(0, bytes / 4);
-      for (let i = 0; i < all.length; i++) all[i] = Math.fround(next() - 0.5);
-      const before = all.slice();
-      const offset = (name: string): number => places.get(name) as number;
-      const read = (name: string, at: number): number => before[(offset(name) + at) / 4] as number;
-      const flat = flattened(sizes);
-      const address = natives.code(JSON.stringify(flat), (team) => convolutionCode(flat, cutOf(flat), team));
-      const table = ['source', 'weights', 'bias', 'target'].map(
-        (name) => region.address + BigInt(offset(name)),
+describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
+  it.each(Array.from({ length: 60 }, (_, i) => [draw(i).text, i] as const))('%s', (_, seed) => {
+    const { library, natives } = here();
+    const { sizes } = draw(seed);
+    const next = random(seed + 1);
+    const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
+    const counts = {
+      source: pictures * sizes.sets * groups * (sizes.narrow ? block : channels) * h * w,
+      weights: blocks * block * groups * channels * kh * kw,
+      bias: blocks * block,
+      target: pictures * blocks * block * oh * ow,
+    };
+    const places = new Map<string, number>();
+    let bytes = margin;
+    for (const [name, count] of Object.entries(counts)) {
+      places.set(name, bytes);
+      bytes += Math.ceil((count * 4) / 64) * 64 + margin;
+    }
+    const region = allocateRegion(library, bytes);
+    const all = region.floats(0, bytes / 4);
+    for (let i = 0; i < all.length; i++) all[i] = Math.fround(next() - 0.5);
+    const before = all.slice();
+    const offset = (name: string): number => places.get(name) as number;
+    const read = (name: string, at: number): number => before[(offset(name) + at) / 4] as number;
+    const flat = flattened(sizes);
+    const address = natives.code(JSON.stringify(flat), (team) => convolutionCode(flat, cutOf(flat), team));
+    const table = ['source', 'weights', 'bias', 'target'].map(
+      (name) => region.address + BigInt(offset(name)),
+    );
+    natives.runCode(address as bigint, BigUint64Array.from(table));
+
+    const one = result(sizes, read);
+    const expected = before.slice();
+    for (let n = 0; n < pictures; n++)
+      for (let ob = 0; ob < blocks; ob++)
+        for (let y = 0; y < oh; y++)
+          for (let x = 0; x < ow; x++)
+            for (let lane = 0; lane < block; lane++) {
+              const at = (((n * blocks + ob) * oh + y) * ow + x) * 64 + lane * 4;
+              const sum =
+                one(n, ob, y, x, lane) +
+                (sizes.bias ? read('bias', (ob * block + lane) * 4) : 0) +
+                (sizes.sum ? read('target', at) : 0);
+              expected[(offset('target') + at) / 4] = sizes.relu ? Math.max(0, sum) : sum;
+            }
+    // Everything but the results has to be what it was, bit by bit.
+    const [first, end] = [offset('target') / 4, offset('target') / 4 + counts.target];
+    expect(all.slice(0, first)).toEqual(before.slice(0, first));
+    expect(all.slice(end)).toEqual(before.slice(end));
+    const furthest = all
+      .slice(first, end)
+      .reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[first + i] as number))), 0);
+    expect(furthest).toBeLessThan(1e-5 * Math.sqrt(groups * channels * kh * kw));
+  });
+
+  it('gives the same bits with one thread and with two', () => {
+    const { library, natives } = here();
+    const sizes = flattened(draw(10).sizes);
+    const address = natives.code(JSON.stringify(sizes), (team) =>
+      convolutionCode(sizes, cutOf(sizes), team),
+    ) as bigint;
+    const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
+    const counts = [
+      pictures * groups * channels * h * w,
+      blocks * block * groups * channels * kh * kw,
+      blocks * block,
+      pictures * blocks * block * oh * ow,
+    ];
+    const rooms = counts.map((count) => allocateRegion(library, count * 4));
+    const next = random(3);
+    rooms.forEach((room, i) => {
+      const numbers = room.floats(0, counts[i] as number);
+      for (let j = 0; j < numbers.length; j++) numbers[j] = next() - 0.5;
+    });
+    const given = (rooms[3] as (typeof rooms)[number]).floats(0, counts[3] as number);
+    const before = given.slice();
+    const threads = library.threads(0);
+    const results = [1, 2].map((count) => {
+      library.threads(count);
+      given.set(before);
+      natives.runCode(
+        address,
+        BigUint64Array.from(rooms, (room) => room.address),
       );
-      natives.runCode(address as bigint, BigUint64Array.from(table));
-
-      const one = result(sizes, read);
-      const expected = before.slice();
-      for (let n = 0; n < pictures; n++)
-        for (let ob = 0; ob < blocks; ob++)
-          for (let y = 0; y < oh; y++)
-            for (let x = 0; x < ow; x++)
-              for (let lane = 0; lane < block; lane++) {
-                const at = (((n * blocks + ob) * oh + y) * ow + x) * 64 + lane * 4;
-                const sum =
-                  one(n, ob, y, x, lane) +
-                  (sizes.bias ? read('bias', (ob * block + lane) * 4) : 0) +
-                  (sizes.sum ? read('target', at) : 0);
-                expected[(offset('target') + at) / 4] = sizes.relu ? Math.max(0, sum) : sum;
-              }
-      // Everything but the results has to be what it was, bit by bit.
-      const [first, end] = [offset('target') / 4, offset('target') / 4 + counts.target];
-      expect(all.slice(0, first)).toEqual(before.slice(0, first));
-      expect(all.slice(end)).toEqual(before.slice(end));
-      const furthest = all
-        .slice(first, end)
-        .reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[first + i] as number))), 0);
-      expect(furthest).toBeLessThan(1e-5 * Math.sqrt(groups * channels * kh * kw));
+      return given.slice();
     });
-
-    it('gives the same bits with one thread and with two', () => {
-      if (library === undefined || natives === undefined) return;
-      const sizes = flattened(draw(10).sizes);
-      const address = natives.code(JSON.stringify(sizes), (team) =>
-        convolutionCode(sizes, cutOf(sizes), team),
-      ) as bigint;
-      const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
-      const counts = [
-        pictures * groups * channels * h * w,
-        blocks * block * groups * channels * kh * kw,
-        blocks * block,
-        pictures * blocks * block * oh * ow,
-      ];
-      const rooms = counts.map((count) => allocateRegion(library, count * 4));
-      const next = random(3);
-      rooms.forEach((room, i) => {
-        const numbers = room.floats(0, counts[i] as number);
-        for (let j = 0; j < numbers.length; j++) numbers[j] = next() - 0.5;
-      });
-      const given = (rooms[3] as (typeof rooms)[number]).floats(0, counts[3] as number);
-      const before = given.slice();
-      const threads = library.threads(0);
-      const results = [1, 2].map((count) => {
-        library.threads(count);
-        given.set(before);
-        natives.runCode(
-          address,
-          BigUint64Array.from(rooms, (room) => room.address),
-        );
-        return given.slice();
-      });
-      library.threads(threads);
-      expect(results[1]).toEqual(results[0]);
-      expect(results[0]).not.toEqual(before);
-    });
-  },
-);
+    library.threads(threads);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[0]).not.toEqual(before);
+  });
+});
 
 describe('the way that work is cut', () => {
   it('suits every size: tiles fit into registers, parts and rows cover everything', () => {

@@ -1,5 +1,25 @@
-// Sizes of convolutions, drawn at random for tests of generated code.
+// What tests of generated code share: a library and whether code runs here, and sizes of convolutions drawn at random.
+import { openLibrary } from '../library.ts';
+import { createNatives } from '../natives.ts';
 import type { ConvolutionSizes } from './cut.ts';
+
+const found = (() => {
+  try {
+    const library = openLibrary();
+    return { library, natives: createNatives(library) };
+  } catch {
+    return undefined;
+  }
+})();
+/** One instruction that returns: whether code can run here at all. */
+export const runs = found?.natives.code('nothing', () => Uint8Array.of(0xc3)) !== undefined;
+/** The library, for tests that are skipped where there is none. */
+export function here() {
+  if (found === undefined) throw new Error('There is no library here.');
+  return found;
+}
+/** Behind the title of what is skipped otherwise. */
+export const whyNot = runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)';
 
 /** Numbers in (0, 1), the same for the same seed. */
 export function random(seed: number): () => number {

@@ -1,22 +1,9 @@
 // Generated weight gradients on sizes drawn at random, run on memory with a margin around the results, against sums in double
 // precision.
 import { describe, expect, it } from 'vitest';
-import { openLibrary } from '../library.ts';
 import { allocateRegion } from '../memory.ts';
-import { createNatives } from '../natives.ts';
-import { draw, random } from './testing.ts';
+import { draw, here, random, runs, whyNot } from './testing.ts';
 import { type GradientSizes, gradientCutOf, weightGradientCode } from './weight-gradient.ts';
-
-const library = (() => {
-  try {
-    return openLibrary();
-  } catch {
-    return undefined;
-  }
-})();
-const natives = library && createNatives(library);
-/** One instruction that returns: whether code can run here at all. */
-const runs = natives?.code('nothing', () => Uint8Array.of(0xc3)) !== undefined;
 
 const lanes = 16;
 const margin = 256;
@@ -32,7 +19,7 @@ interface Rooms {
 
 /** Runs the code on numbers of its own and gives them with what came out; `margins`: what lies around the results. */
 function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Array[] } {
-  if (library === undefined || natives === undefined) throw new Error('There is no library here.');
+  const { library, natives } = here();
   const { pictures, sets, groups, channels, blocks, narrow, h, w, oh, ow, kh, kw } = sizes;
   const counts = [
     pictures * sets * groups * (narrow ? lanes : channels) * h * w,
@@ -125,68 +112,66 @@ function expected(sizes: GradientSizes, { source: picture, signal }: Rooms): Flo
   return sums;
 }
 
-describe.skipIf(!runs)(
-  `generated weight gradients${runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)'}`,
-  () => {
-    it.each(seeds.map((seed) => [draw(seed).text, seed] as const))('%s', (_, seed) => {
-      const { sizes } = draw(seed);
-      const got = run(sizes, seed);
-      const [before, beforeOnce, after, afterOnce] = got.margins;
-      // Everything but the results has to be what it was, bit by bit.
-      expect(before).toEqual(beforeOnce);
-      expect(after).toEqual(afterOnce);
-      const wanted = expected(sizes, got);
-      const furthest = got.weights.reduce(
-        (most, value, i) => Math.max(most, Math.abs(value - (wanted[i] as number))),
-        0,
-      );
-      expect(furthest).toBeLessThan(1e-5 * Math.sqrt(sizes.pictures * sizes.oh * sizes.ow));
-    });
+describe.skipIf(!runs)(`generated weight gradients${whyNot}`, () => {
+  it.each(seeds.map((seed) => [draw(seed).text, seed] as const))('%s', (_, seed) => {
+    const { sizes } = draw(seed);
+    const got = run(sizes, seed);
+    const [before, beforeOnce, after, afterOnce] = got.margins;
+    // Everything but the results has to be what it was, bit by bit.
+    expect(before).toEqual(beforeOnce);
+    expect(after).toEqual(afterOnce);
+    const wanted = expected(sizes, got);
+    const furthest = got.weights.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - (wanted[i] as number))),
+      0,
+    );
+    expect(furthest).toBeLessThan(1e-5 * Math.sqrt(sizes.pictures * sizes.oh * sizes.ow));
+  });
 
-    it('goes through long rows in a loop, and through several bands and pictures at a time', () => {
-      const { sizes } = draw(2);
-      const side = (h: number, w: number, pictures: number): GradientSizes => ({
-        ...sizes,
-        ...{ pictures, sets: 1, narrow: false, groups: 2, channels: 16, blocks: 2 },
-        ...{ h, w, oh: h, ow: w, kh: 3, kw: 3, stride: 1, padding: [1, 1] },
-        source: { picture: 2 * h * w * 64, group: h * w * 64, set: 0, channel: 4, row: w * 64, pixel: 64 },
-        target: { picture: 2 * h * w * 64, group: h * w * 64, row: w * 64, pixel: 64 },
-        weights: {
-          set: 0,
-          block: 18 * 1024,
-          group: 9 * 1024,
-          row: 3072,
-          column: 1024,
-          channel: 64,
-          first: 0,
-        },
-      });
-      const long = side(9, 113, 2);
-      expect(gradientCutOf(long)).toMatchObject({ blocks: 2, rows: 1, pictures: 1 });
-      const small = side(4, 4, 13);
-      const { pictures } = gradientCutOf(small) ?? { pictures: 0 };
-      expect(13 % pictures).toBeGreaterThan(0);
-      for (const each of [long, small]) {
-        const got = run(each, 5);
-        const wanted = expected(each, got);
-        got.weights.forEach((value, i) => {
-          expect(Math.abs(value - (wanted[i] as number))).toBeLessThan(3e-4);
-        });
-      }
+  it('goes through long rows in a loop, and through several bands and pictures at a time', () => {
+    const { sizes } = draw(2);
+    const side = (h: number, w: number, pictures: number): GradientSizes => ({
+      ...sizes,
+      ...{ pictures, sets: 1, narrow: false, groups: 2, channels: 16, blocks: 2 },
+      ...{ h, w, oh: h, ow: w, kh: 3, kw: 3, stride: 1, padding: [1, 1] },
+      source: { picture: 2 * h * w * 64, group: h * w * 64, set: 0, channel: 4, row: w * 64, pixel: 64 },
+      target: { picture: 2 * h * w * 64, group: h * w * 64, row: w * 64, pixel: 64 },
+      weights: {
+        set: 0,
+        block: 18 * 1024,
+        group: 9 * 1024,
+        row: 3072,
+        column: 1024,
+        channel: 64,
+        first: 0,
+      },
     });
+    const long = side(9, 113, 2);
+    expect(gradientCutOf(long)).toMatchObject({ blocks: 2, rows: 1, pictures: 1 });
+    const small = side(4, 4, 13);
+    const { pictures } = gradientCutOf(small) ?? { pictures: 0 };
+    expect(13 % pictures).toBeGreaterThan(0);
+    for (const each of [long, small]) {
+      const got = run(each, 5);
+      const wanted = expected(each, got);
+      got.weights.forEach((value, i) => {
+        expect(Math.abs(value - (wanted[i] as number))).toBeLessThan(3e-4);
+      });
+    }
+  });
 
-    it('gives the same bits with one thread and with two', () => {
-      const { sizes } = draw(10);
-      const threads = library?.threads(0) as number;
-      const results = [1, 2].map((count) => {
-        library?.threads(count);
-        return run(sizes, 4).weights;
-      });
-      library?.threads(threads);
-      expect(results[1]).toEqual(results[0]);
+  it('gives the same bits with one thread and with two', () => {
+    const { sizes } = draw(10);
+    const { library } = here();
+    const threads = library.threads(0);
+    const results = [1, 2].map((count) => {
+      library.threads(count);
+      return run(sizes, 4).weights;
     });
-  },
-);
+    library.threads(threads);
+    expect(results[1]).toEqual(results[0]);
+  });
+});
 
 describe('the cut of a weight gradient', () => {
   it('covers all channels with tiles that fit into registers', () => {
