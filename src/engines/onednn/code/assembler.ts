@@ -197,9 +197,9 @@ export class Assembler {
     this.vector(permute, to, places, from, vectorBytes);
   }
 
-  /** `to += a * b`, rounded once. */
-  multiplyAdd(to: Vector, a: Vector, b: Vector): void {
-    this.vector(multiplyAdd, to, a, b);
+  /** `to += a * b`, rounded once; of what lies in memory one number in all places. */
+  multiplyAdd(to: Vector, a: Vector, b: Vector | Memory): void {
+    this.vector(multiplyAdd, to, a, b, numberBytes, true);
   }
 
   add(to: Vector, a: Vector, b: Vector | Memory): void {
@@ -257,13 +257,14 @@ export class Assembler {
     else this.int32(offset);
   }
 
-  /** EVEX: three operands, the last a register or memory. */
+  /** EVEX: three operands, the last a register or memory, of which `everywhere` takes one number in all places. */
   private vector(
     { map, prefix, opcode }: VectorOpcode,
     register: Vector,
     second: Vector,
     last: Vector | Memory,
     unit = 0,
+    everywhere = false,
   ): void {
     const inMemory = typeof last === 'object';
     const lastLow = inMemory ? last.base >> 3 : (last >> 3) & 1;
@@ -277,7 +278,7 @@ export class Assembler {
         (notSet(register >> 4) << 4) |
         map,
       ((~second & 15) << 3) | 4 | prefix,
-      0x40 | (notSet(second >> 4) << 3),
+      0x40 | (everywhere && inMemory ? 0x10 : 0) | (notSet(second >> 4) << 3),
       opcode,
     );
     if (inMemory) this.operand(register & 7, last.base, last.offset, unit);

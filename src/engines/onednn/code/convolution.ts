@@ -125,11 +125,18 @@ function partsOf({ groups }: ConvolutionSizes, cut: Cut): number {
   return Math.ceil(groups / cut.groups);
 }
 
-/** Where an item's rows, pictures, results, filters and biases begin. Items go through blocks first, pictures last. */
+/** Where an item's rows, pictures, results, filters and biases begin. */
 function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: number, bundles: number): void {
   const { source, target } = sizes;
   code.move(r.ax, item);
-  split(code, bundles);
+  if (cut.first === 'results') {
+    split(code, bundles);
+  } else {
+    split(code, sizes.pictures * bands);
+    code.move(r.cx, r.ax);
+    code.move(r.ax, r.dx);
+    code.move(r.dx, r.cx);
+  }
   code.keep(at(r.sp, stack.bundle), r.dx);
   code.multiplyBy(result, r.dx, cut.blocks * target.group);
   code.multiplyBy(r.si, r.dx, cut.blocks * vectorBytes);

@@ -61,10 +61,15 @@ export interface Cut extends Tile {
   readonly groups: number;
   /** Rows of results that a thread takes at a time. */
   readonly rows: number;
+  /**
+   * What a thread goes through first: all results of some rows, while these rows stay in the second cache; or all rows with the
+   * weights of some results, where all pictures stay there: then shares are even although the last band may be shorter.
+   */
+  readonly first: 'results' | 'rows';
 }
 
-/** Bytes of weights that may stay in the first cache, and of the picture in the second. */
-const [nearBytes, nextBytes] = [20_000, 400_000];
+/** Bytes of weights that may stay in the first cache, of rows of a picture in the second, and of all pictures there. */
+const [nearBytes, nextBytes, wholeBytes] = [20_000, 400_000, 900_000];
 /** Pieces of work that threads share, at least: so few that one more or less does not count. */
 const fewestItems = 16;
 /** Pixels of a plane that pass for a row. */
@@ -74,22 +79,29 @@ export const registers = 32;
 const mostBlocks = 4;
 /** Multiply-adds in a row that hide the time of one: four cycles on two units. */
 const hiding = 8;
-/** Instructions a cycle; what is sustained beside a busy sibling is less than what a data sheet says. */
-const issued = 2.9;
 /** What beginning a tile costs, spread over all that it sums. */
 const perTile = 0.5;
 
 export function cutOf(sizes: ConvolutionSizes): Cut {
-  const { groups, channels, kh, kw, oh, pictures, blocks } = sizes;
+  const { groups, channels, kh, kw, oh, pictures } = sizes;
   const { tile, rest } = bestTiles(sizes);
   const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
   const parts = Math.ceil(groups / Math.max(1, near));
-  const rowBytes = groups * (sizes.narrow ? vectorBytes : channels * numberBytes) * sizes.w * sizes.stride;
-  const bands = Math.max(
-    Math.ceil(oh / Math.max(1, Math.floor(nextBytes / rowBytes))),
-    Math.min(oh, Math.ceil(fewestItems / (pictures * Math.ceil(blocks / tile.blocks)))),
-  );
-  return { ...tile, rest, groups: Math.ceil(groups / parts), rows: Math.ceil(oh / bands) };
+  const bundles = Math.ceil(sizes.blocks / tile.blocks);
+  const enough = Math.min(oh, Math.ceil(fewestItems / (pictures * bundles)));
+  const rowsThatStay = Math.max(1, Math.floor(nextBytes / rowBytes(sizes)));
+  const bands = Math.max(Math.ceil(oh / rowsThatStay), enough);
+  const stays = pictures * sizes.sets * rowBytes(sizes) * oh <= wholeBytes;
+  return {
+    ...{ ...tile, rest, groups: Math.ceil(groups / parts) },
+    ...{ rows: Math.ceil(oh / (stays ? enough : bands)), first: stays ? 'rows' : 'results' },
+  };
+}
+
+/** Bytes of the picture that a row of results adds to what those above it have read. */
+function rowBytes({ groups, channels, narrow, w, kh, kw, stride }: ConvolutionSizes): number {
+  const pixels = Math.ceil(w * Math.min(1, kw / stride)) * Math.min(kh, stride);
+  return groups * (narrow ? vectorBytes : channels * numberBytes) * pixels;
 }
 
 /**
@@ -196,11 +208,13 @@ function costOf({ blocks, pixels, together }: Tile, sizes: TileSizes): number {
   return cycles.reduce((sum, each) => sum + each, 0) / (ow * blocks);
 }
 
-/** What a loop takes, by how many units there are of what it uses; lanes change places on those that multiply. */
+/**
+ * What a loop takes: two multiply-adds a cycle, lanes changing places among them, and one load of a whole register, which is
+ * what is sustained, whatever a data sheet says. They run side by side and yet get in each other's way.
+ */
 export function cyclesFor(work: { multiplyAdds: number; permutations: number; loads: number }): number {
   const { multiplyAdds, permutations, loads } = work;
-  const arithmetic = multiplyAdds + permutations;
-  return Math.max(arithmetic / 2, loads / 2, (arithmetic + loads) / issued, hiding / 2);
+  return Math.max(Math.hypot((multiplyAdds + permutations) / 2, loads), hiding / 2);
 }
 
 /** Sizes of the tiles of a row: whole ones as far as they go, and the rest in one or two. */
