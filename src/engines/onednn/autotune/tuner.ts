@@ -9,6 +9,7 @@ import type { Library } from '../library.ts';
 import type { Lowering } from '../lowering.ts';
 import { createNatives, type Natives } from '../natives.ts';
 import { signalShield } from '../signals.ts';
+import { alternate, median, ratioOf } from './comparison.ts';
 import { machineOf, questionOf } from './question.ts';
 import { type Answer, recall, remember, rememberedPath } from './remembered.ts';
 import { bytesOf, createRoom, forgetLarge, prepareTrial, type Room, type Trial } from './trial.ts';
@@ -35,14 +36,6 @@ export type TunerOptions = Pick<CompileOptions, 'autotune' | 'choices' | 'implem
 const leastWork = 2 ** 20;
 /** How much faster than the first choice another way has to be. */
 const margin = 0.03;
-/** Rounds of a comparison: as many as fit, and within these. */
-const comparisonMs = 150;
-const [fewestRounds, mostRounds, mostColdRounds] = [3, 15, 7];
-/** Bytes that memory gives in a millisecond, roughly, and the share of a run that reading weights from it has to be. */
-const bytesPerMs = 10_000_000;
-const coldShare = 0.03;
-/** What takes so many times as long in its first round gets no other. */
-const hopeless = 1.5;
 /** Choices are written down this often while they are measured: who stops a long compilation keeps them. */
 const keptEveryMs = 2000;
 /** Of the memory that is free, the part that a trial may take. */
@@ -210,37 +203,6 @@ function compare(
   return { times: new Map([[primitiveName, ms], ...others]), isWhole };
 }
 
-function alternate(own: Trial, other: Trial): [number[], number[]] {
-  const first = [own.run(), other.run()] as const;
-  // In a network other weights have been read since these were last: where that takes long, it belongs to the time.
-  const readMs = Math.max(own.weightBytes, other.weightBytes) / bytesPerMs;
-  const cold = readMs > coldShare * Math.min(...first);
-  const ownTimes = [cold ? own.run(true) : first[0]];
-  const otherTimes = [cold ? other.run(true) : first[1]];
-  const round = (ownTimes[0] as number) + (otherTimes[0] as number);
-  if ((otherTimes[0] as number) > hopeless * (ownTimes[0] as number)) return [ownTimes, otherTimes];
-  const most = cold ? mostColdRounds : mostRounds;
-  const rounds = Math.max(fewestRounds, Math.min(most, Math.floor(comparisonMs / round)));
-  while (ownTimes.length < rounds) {
-    ownTimes.push(own.run(cold));
-    otherTimes.push(other.run(cold));
-  }
-  return [ownTimes, otherTimes];
-}
-
-/**
- * How many times as long the others took, as runs in turns: each in units of the own ones right before and after it, for the
- * clock and the neighbours of a machine change from one moment to the next; and of these the median, for some are disturbed.
- */
-function ratioOf(others: readonly number[], own: readonly number[]): number {
-  return median(
-    others.map((ms, i) => {
-      const before = own[i] as number;
-      return (2 * ms) / (before + (own[i + 1] ?? before));
-    }),
-  );
-}
-
 function fastest(times: ReadonlyMap<string, number>): string {
   const own = times.get(primitiveName) as number;
   const [name, ms] = [...times].reduce((best, next) => (next[1] < best[1] ? next : best));
@@ -257,11 +219,4 @@ function frugal({ others }: Ways, answer: Answer | undefined): string[] {
 
 function rounded(times: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries([...times].map(([name, ms]) => [name, Number(ms.toPrecision(4))]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
 }

@@ -19,7 +19,11 @@ const instructions: readonly (readonly [text: string, emit: Emit, bytes: string]
   ],
   ['vfmadd231ps zmm23,zmm24,zmm31', (a) => a.multiplyAdd(23, 24, 31), '62 82 3d 40 b8 ff'],
   ['vfmadd231ps zmm1,zmm14,zmm3', (a) => a.multiplyAdd(1, 14, 3), '62 f2 0d 48 b8 cb'],
-  ['vfmadd231ps zmm23,zmm24,DWORD PTR [rsi+0x1fc]{1to16}', (a) => a.multiplyAdd(23, 24, at(r.si, 508)), '62 e2 3d 50 b8 7e 7f'],
+  [
+    'vfmadd231ps zmm23,zmm24,DWORD PTR [rsi+0x1fc]{1to16}',
+    (a) => a.multiplyAdd(23, 24, at(r.si, 508)),
+    '62 e2 3d 50 b8 7e 7f',
+  ],
   ['vaddps zmm16,zmm16,[r15-0x80]', (a) => a.add(16, 16, at(r.r15, -128)), '62 c1 7c 40 58 47 fe'],
   ['vpermps zmm30,zmm29,[rsi+0x140]', (a) => a.permute(30, 29, at(r.si, 320)), '62 62 15 40 16 76 05'],
   ['vmaxps zmm12,zmm12,zmm29', (a) => a.maximum(12, 12, 29), '62 11 1c 48 5f e5'],

@@ -96,7 +96,7 @@ export function convolutionCode(sizes: ConvolutionSizes, cut: Cut, team: Team): 
 /** A band of rows of a bundle of blocks, part by part. */
 function itemCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut): void {
   code.set(part, 0);
-  if (sizes.groups > cut.groups) code.set(ahead, cut.groups * sizes.weights.group);
+  if (cut.ahead) code.set(ahead, cut.groups * sizes.weights.group);
   const nextPart = code.here();
   code.set(count, cut.groups);
   const left = sizes.groups % cut.groups;
@@ -300,8 +300,8 @@ function addGroups(code: Assembler, self: TileOf): void {
 }
 
 /** Each tile fetches what the next part begins with for one block, the next tile for the next. */
-function lookAhead(code: Assembler, { groups, weights: { group, block } }: ConvolutionSizes, cut: Cut): void {
-  if (groups === cut.groups || cut.blocks === 1) return;
+function lookAhead(code: Assembler, { weights: { group, block } }: ConvolutionSizes, cut: Cut): void {
+  if (!cut.ahead || cut.blocks === 1) return;
   const further: Label = {};
   code.combineWith('add', ahead, block);
   code.combineWith('compare', ahead, cut.groups * group + cut.blocks * block);
@@ -380,7 +380,7 @@ function addColumnsTogether(code: Assembler, { sizes, cut, stretch, sum }: TileO
       const offset = column * filters.column + channel * filters.channel;
       for (let block = 0; used[column] && block < cut.blocks; block++)
         code.load(filterOf(column, block), at(filter, block * filters.block + offset));
-      if (sizes.groups > cut.groups) code.prefetch(2, at(filter, offset), ahead);
+      if (cut.ahead) code.prefetch(2, at(filter, offset), ahead);
     }
     if (narrow) code.load(taken, at(places, channel * vectorBytes));
     for (let x = 0; x < reach(pixels, sizes); x++) {
@@ -413,8 +413,7 @@ function addColumnsApart(code: Assembler, { sizes, cut, stretch, sum }: TileOf, 
         const offset = block * filters.block + column * filters.column + channel * filters.channel;
         code.load(firstFilter + block, at(filter, offset));
       }
-      if (sizes.groups > cut.groups)
-        code.prefetch(2, at(filter, column * filters.column + channel * filters.channel), ahead);
+      if (cut.ahead) code.prefetch(2, at(filter, column * filters.column + channel * filters.channel), ahead);
       met.forEach((pixel, turn) => {
         // What the next tile will read first.
         if (channel === 0 && column < stride && source.pixel >= lineBytes)

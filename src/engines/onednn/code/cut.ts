@@ -66,10 +66,14 @@ export interface Cut extends Tile {
    * weights of some results, where all pictures stay there: then shares are even although the last band may be shorter.
    */
   readonly first: 'results' | 'rows';
+  /** Whether weights of the next part are fetched while one is summed over. */
+  readonly ahead: boolean;
 }
 
 /** Bytes of weights that may stay in the first cache, of rows of a picture in the second, and of all pictures there. */
 const [nearBytes, nextBytes, wholeBytes] = [20_000, 400_000, 900_000];
+/** Weights of a tile that the second cache does not keep beside the picture: more than these are worth fetching ahead. */
+const aheadBytes = 250_000;
 /** Pieces of work that threads share, at least: so few that one more or less does not count. */
 const fewestItems = 16;
 /** Pixels of a plane that pass for a row. */
@@ -92,8 +96,11 @@ export function cutOf(sizes: ConvolutionSizes): Cut {
   const rowsThatStay = Math.max(1, Math.floor(nextBytes / rowBytes(sizes)));
   const bands = Math.max(Math.ceil(oh / rowsThatStay), enough);
   const stays = pictures * sizes.sets * rowBytes(sizes) * oh <= wholeBytes;
+  const weightBytes = groups * channels * kh * kw * tile.blocks * vectorBytes;
   return {
     ...{ ...tile, rest, groups: Math.ceil(groups / parts) },
+    // Windows of one pixel go through their weights in long runs, which the CPU fetches unasked.
+    ahead: parts > 1 && kh * kw > 1 && weightBytes > aheadBytes,
     ...{ rows: Math.ceil(oh / (stays ? enough : bands)), first: stays ? 'rows' : 'results' },
   };
 }

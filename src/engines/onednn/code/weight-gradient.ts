@@ -97,14 +97,13 @@ function registersOf(part: number, blocks: number, sizes: GradientSizes): number
   return part * blocks * sizes.kw + sliding(sizes) * blocks + (sizes.narrow ? part : 0) + read;
 }
 
-/** Cycles per result, block, channel and column of the window; a little more for more loads, where all else is alike. */
+/** Cycles per result, block, channel and column of the window. */
 function costOf(parts: readonly number[], blocks: number, sizes: GradientSizes): number {
   const { kw, stride, narrow, channels } = sizes;
   const cycles = parts.map((part) => {
     const read = part * Math.min(kw, stride);
-    const loads = read + blocks;
-    const work = { multiplyAdds: part * blocks * kw, permutations: narrow ? read : 0, loads };
-    return cyclesFor(work) + loads / 100;
+    const permutations = narrow ? read : 0;
+    return cyclesFor({ multiplyAdds: part * blocks * kw, permutations, loads: read + blocks });
   });
   return cycles.reduce((sum, each) => sum + each, 0) / (channels * blocks * kw);
 }
