@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType } from '../src/engines/engine.ts';
-import { alternate, type Contender, startContender } from './contender.ts';
+import { type Contender, median, startContender, type TurnOptions, takeTurns } from './contender.ts';
 import type { BenchOptions } from './part.ts';
 import { findPythons, type Python } from './pythons.ts';
 import { exportForRivals } from './rival-file.ts';
@@ -33,7 +33,10 @@ export interface Row {
   readonly kind: Kind;
   /** The variant that took part; empty where there is one only. */
   readonly variant: string;
+  /** The median of all steps. */
   readonly msPerStep: number;
+  /** The median step of each turn, in milliseconds. */
+  readonly turns: readonly number[];
   readonly peakMiB: number;
   readonly facts: Readonly<Record<string, unknown>>;
 }
@@ -122,7 +125,7 @@ export async function compete(
   work: Work,
   entrants: readonly Entrant[],
   { rounds, steps, log }: Pick<BenchOptions, 'rounds' | 'steps' | 'log'>,
-  turnMs = 0,
+  turnOptions: TurnOptions = {},
 ): Promise<Outcome> {
   const leftOut: string[] = [];
   const entered: { entrant: Entrant; contender: Contender; variant: string }[] = [];
@@ -131,17 +134,19 @@ export async function compete(
       const best = await enter(entrant, leftOut, log);
       if (best !== undefined) entered.push({ entrant, ...best });
     }
-    const times = await alternate(
+    const taken = await takeTurns(
       entered.map(({ contender }) => contender),
       rounds,
       steps,
-      { turnMs },
+      turnOptions,
     );
     const rows = entered.map(({ entrant, contender, variant }): Row => {
-      const msPerStep = times.get(contender) as number;
+      const times = taken.get(contender) as number[][];
+      const msPerStep = median(times.flat());
       log(`  ${entrant.name}: ${msPerStep.toFixed(2)} ms`);
       const { name: who, kind } = entrant;
-      return { who, kind, variant, msPerStep, peakMiB: contender.peakMiB(), facts: contender.facts };
+      const measured = { msPerStep, turns: times.map(median), peakMiB: contender.peakMiB() };
+      return { who, kind, variant, ...measured, facts: contender.facts };
     });
     return { work, rows, leftOut };
   } finally {
@@ -159,7 +164,7 @@ export async function competeWith(
   work: Work,
   rivals: Rivals,
   options: BenchOptions,
-  turnMs = 0,
+  turnOptions: TurnOptions = {},
 ): Promise<Outcome> {
   const { found } = findPythons(options.python);
   const entrants = [laurelEntrant(work), ...(rivals.torch ? torchEntrants(work, found) : [])];
@@ -167,18 +172,21 @@ export async function competeWith(
   try {
     if (rivals.onnxruntime && work.dtype === 'f32')
       entrants.push(onnxruntimeEntrant(exportForRivals(work, folder)));
-    return await compete(work, entrants, options, turnMs);
+    return await compete(work, entrants, options, turnOptions);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Ours, the fastest of the others, and how many times as fast ours is. */
+/**
+ * Ours, the fastest of the others, and how many times as fast ours is: turn by turn, of which the median, for the clock and the
+ * neighbours of a machine change from one moment to the next.
+ */
 export function verdict(rows: readonly Row[]): { ours?: Row; rival?: Row; ratio?: number } {
   const ours = rows.find(({ kind }) => kind === 'laurel');
   const [rival] = rows.filter(({ kind }) => kind !== 'laurel').sort((a, b) => a.msPerStep - b.msPerStep);
   return ours && rival
-    ? { ours, rival, ratio: rival.msPerStep / ours.msPerStep }
+    ? { ours, rival, ratio: median(rival.turns.map((ms, i) => ms / (ours.turns[i] as number))) }
     : { ...(ours && { ours }), ...(rival && { rival }) };
 }
 

@@ -1,7 +1,7 @@
 // Contenders that pretend: small programs that speak the protocol and take as long as they are told.
 import { afterEach, describe, expect, it } from 'vitest';
 import { compete, type Entrant, verdict, type Work } from './compete.ts';
-import { alternate, type Contender, median, restMs, startContender } from './contender.ts';
+import { alternate, type Contender, median, restMs, startContender, takeTurns } from './contender.ts';
 
 const started: Contender[] = [];
 afterEach(() => {
@@ -63,6 +63,14 @@ describe('alternate', () => {
     expect(counts).toEqual([1, 1, 10, 2]);
   });
 
+  it('has more rounds where they fit into the time', async () => {
+    const turns = await takeTurns([await start('one', 20)], 3, 1, { turnMs: 50, totalMs: 1000 });
+    // Sixty milliseconds of steps and the rest before them.
+    expect([...turns.values()].map((each) => [each.length, each[0]])).toEqual([[6, [20, 20, 20]]]);
+    const long = await takeTurns([await start('one', 20)], 3, 1, { turnMs: 50, totalMs: 200 });
+    expect([...long.values()][0]).toHaveLength(3);
+  });
+
   it('rests before every turn, until the threads of the one before sleep', async () => {
     const rests: number[] = [];
     let ended = performance.now();
@@ -114,6 +122,14 @@ describe('compete', () => {
       ['compiled', 'takes 6', 6],
     ]);
     expect(verdict(rows)).toMatchObject({ rival: { who: 'compiled' }, ratio: 1.5 });
+  });
+
+  it('compares turn by turn', () => {
+    const row = { who: '', variant: '', msPerStep: 1, peakMiB: 0, facts: {} };
+    // A clock that halves in the middle, and one turn that was disturbed.
+    const ours = { ...row, kind: 'laurel', turns: [1, 1, 2, 2, 2] } as const;
+    const theirs = { ...row, kind: 'onnxruntime', turns: [1.5, 1.5, 3, 3, 30] } as const;
+    expect(verdict([ours, theirs]).ratio).toBe(1.5);
   });
 
   it('leaves out who cannot run, with the reason', async () => {

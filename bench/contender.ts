@@ -76,12 +76,15 @@ export function median(values: readonly number[]): number {
 export interface TurnOptions {
   /** A turn has as many steps as this takes, by a first step that does not count; at least `steps`, which is the default. */
   readonly turnMs?: number;
+  /** More rounds than asked for, up to `mostRounds`, as far as all turns then take no longer than this. */
+  readonly totalMs?: number;
   /** Which work, where contenders have several. */
   readonly item?: string;
 }
 
 /** Steps that a turn may have, however short they are. */
 const mostSteps = 500;
+const mostRounds = 30;
 
 /**
  * Between turns everybody rests, in milliseconds: threads that wait for more work keep a core busy for a while, those of
@@ -89,25 +92,39 @@ const mostSteps = 500;
  */
 export const restMs = 100;
 
+/** Lets all contenders take turns, and gives the milliseconds of each one's steps, turn by turn. */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  rounds: number,
+  steps: number,
+  { turnMs = 0, totalMs = 0, item }: TurnOptions = {},
+): Promise<Map<Contender, number[][]>> {
+  const all = contenders.map((contender) => ({ contender, turns: [] as number[][], steps }));
+  let roundMs = 0;
+  if (turnMs > 0) {
+    for (const each of all) {
+      const [first = 1] = await each.contender.work(1, item);
+      each.steps = Math.min(mostSteps, Math.max(steps, Math.ceil(turnMs / first)));
+      roundMs += restMs + each.steps * first;
+    }
+  }
+  const fitting = roundMs > 0 ? Math.min(mostRounds, Math.floor(totalMs / roundMs)) : 0;
+  for (let round = 0; round < Math.max(rounds, fitting); round++) {
+    for (const each of all) {
+      await wait(restMs);
+      each.turns.push(await each.contender.work(each.steps, item));
+    }
+  }
+  return new Map(all.map(({ contender, turns }) => [contender, turns]));
+}
+
 /** Lets all contenders take turns, and gives each one's median milliseconds a step. */
 export async function alternate(
   contenders: readonly Contender[],
   rounds: number,
   steps: number,
-  { turnMs = 0, item }: TurnOptions = {},
+  options: TurnOptions = {},
 ): Promise<Map<Contender, number>> {
-  const all = contenders.map((contender) => ({ contender, times: [] as number[], steps }));
-  if (turnMs > 0) {
-    for (const each of all) {
-      const [first = 1] = await each.contender.work(1, item);
-      each.steps = Math.min(mostSteps, Math.max(steps, Math.ceil(turnMs / first)));
-    }
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const each of all) {
-      await wait(restMs);
-      each.times.push(...(await each.contender.work(each.steps, item)));
-    }
-  }
-  return new Map(all.map(({ contender, times }) => [contender, median(times)]));
+  const turns = await takeTurns(contenders, rounds, steps, options);
+  return new Map([...turns].map(([contender, each]) => [contender, median(each.flat())]));
 }

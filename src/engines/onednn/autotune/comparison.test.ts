@@ -29,7 +29,7 @@ describe('a comparison', () => {
   });
 
   it('compares runs with those beside them, while the clock changes', () => {
-    // Every run takes a tenth longer than the one before; the others need as much as the own ones.
+    // Every run takes a tenth of a millisecond longer than the one before it, whoever runs.
     const [own, others] = [
       [1, 1.2, 1.4, 1.6],
       [1.1, 1.3, 1.5, 1.7],
