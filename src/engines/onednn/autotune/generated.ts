@@ -47,8 +47,10 @@ function gradientPlan(lowering: Lowering, node: Node): Plan | undefined {
 }
 
 function codeFor({ natives }: Lowering, sizes: ConvolutionSizes): bigint | undefined {
-  const flat = flattened(sizes);
-  return natives.code(JSON.stringify(flat), (team) => convolutionCode(flat, cutOf(flat), team));
+  return natives.code(JSON.stringify(sizes), (team) => {
+    const flat = flattened(sizes, team.size());
+    return convolutionCode(flat, cutOf(flat), team);
+  });
 }
 
 /** Forward; `withSum`: with the addition behind the node inside, over what its other operand left in memory. */

@@ -72,7 +72,7 @@ describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
     const before = all.slice();
     const offset = (name: string): number => places.get(name) as number;
     const read = (name: string, at: number): number => before[(offset(name) + at) / 4] as number;
-    const flat = flattened(sizes);
+    const flat = flattened(sizes, 2);
     const address = natives.code(JSON.stringify(flat), (team) => convolutionCode(flat, cutOf(flat), team));
     const table = ['source', 'weights', 'bias', 'target'].map(
       (name) => region.address + BigInt(offset(name)),
@@ -105,7 +105,7 @@ describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
 
   it('gives the same bits with one thread and with two', () => {
     const { library, natives } = here();
-    const sizes = flattened(draw(10).sizes);
+    const sizes = flattened(draw(10).sizes, 2);
     const address = natives.code(JSON.stringify(sizes), (team) =>
       convolutionCode(sizes, cutOf(sizes), team),
     ) as bigint;
@@ -143,7 +143,7 @@ describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
 describe('the way that work is cut', () => {
   it('suits every size: tiles fit into registers, parts and rows cover everything', () => {
     for (let seed = 0; seed < 200; seed++) {
-      const sizes = flattened(draw(seed).sizes);
+      const sizes = flattened(draw(seed).sizes, 2);
       const { rest, groups, rows, ...tile } = cutOf(sizes);
       expect(rest?.blocks ?? 0).toBe((sizes.blocks / sizes.sets) % tile.blocks);
       for (const each of rest ? [tile, rest] : [tile]) {
@@ -173,9 +173,20 @@ describe('the way that work is cut', () => {
       source: { ...source, row: 7 * source.pixel },
       target: { ...target, row: 7 * target.pixel },
     };
-    expect(flattened(square)).toMatchObject({ h: 1, w: 49, oh: 1, ow: 49 });
-    expect(flattened({ ...square, kw: 3, padding: [0, 1] })).toMatchObject({ h: 7, w: 7 });
+    expect(flattened({ ...square, blocks: 16 }, 2)).toMatchObject({ h: 1, w: 49, oh: 1, ow: 49 });
+    // One bundle of blocks: rows are what two threads share.
+    const alone = { ...square, pictures: 1, blocks: 4, h: 14, w: 14, oh: 14, ow: 14 };
+    const rows = flattened(
+      {
+        ...alone,
+        source: { ...source, row: 14 * source.pixel },
+        target: { ...target, row: 14 * target.pixel },
+      },
+      2,
+    ).oh;
+    expect([rows > 1, rows % 2]).toEqual([true, 0]);
+    expect(flattened({ ...square, kw: 3, padding: [0, 1] }, 2)).toMatchObject({ h: 7, w: 7 });
     const everySecond = { ...target, row: 28 * target.pixel, pixel: 2 * target.pixel };
-    expect(flattened({ ...square, target: everySecond })).toMatchObject({ h: 7, w: 7 });
+    expect(flattened({ ...square, target: everySecond }, 2)).toMatchObject({ h: 7, w: 7 });
   });
 });

@@ -112,16 +112,19 @@ function rowBytes({ groups, channels, narrow, w, kh, kw, stride }: ConvolutionSi
 }
 
 /**
- * For a window of one pixel, planes as rows of another length: tiles then need not end where the picture's rows do. Other
- * sizes as they are.
+ * For a window of one pixel, planes as rows of another length: tiles then need not end where the picture's rows do, and there
+ * are as many rows as `threads` can share evenly. Other sizes as they are.
  */
-export function flattened(sizes: ConvolutionSizes): ConvolutionSizes {
+export function flattened(sizes: ConvolutionSizes, threads: number): ConvolutionSizes {
   const { kh, kw, stride, padding, h, w, source, target } = sizes;
   if (kh > 1 || kw > 1 || stride > 1 || padding[0] > 0 || padding[1] > 0) return sizes;
   // Gradients of strided windows write some pixels of each row only.
   if (target.row !== w * target.pixel || source.row !== w * source.pixel) return sizes;
   const lengths = divisors(h * w).filter((length) => length <= longestRow || length === w);
-  const costs = lengths.map((ow) => bestTiles({ ...sizes, ow }).cost);
+  const costs = lengths.map((ow) => {
+    const { tile, cost } = bestTiles({ ...sizes, ow });
+    return cost * unevenness((sizes.pictures * (h * w)) / ow, sizes.blocks, tile.blocks, threads);
+  });
   const length = lengths[costs.lastIndexOf(Math.min(...costs))] as number;
   const rows = (h * w) / length;
   const longer = <D extends { pixel: number; row: number }>(distances: D): D => ({
@@ -137,6 +140,16 @@ export function flattened(sizes: ConvolutionSizes): ConvolutionSizes {
     source: longer(source),
     target: longer(target),
   };
+}
+
+/** How many times as long as with an even share the thread with the most to do takes: `rows` times `blocks`, some at a time. */
+function unevenness(rows: number, blocks: number, atATime: number, threads: number): number {
+  const bundles = Math.ceil(blocks / atATime);
+  const before = (item: number): number =>
+    Math.floor(item / bundles) * blocks + Math.min(blocks, (item % bundles) * atATime);
+  const begins = (thread: number): number => before(Math.floor((thread * rows * bundles) / threads));
+  const shares = Array.from({ length: threads }, (_, i) => begins(i + 1) - begins(i));
+  return (Math.max(...shares) * threads) / (rows * blocks);
 }
 
 export interface Tile {

@@ -7,6 +7,8 @@ export interface Team {
   /** Addresses of `int f()`. */
   readonly threadNumber: bigint;
   readonly threadCount: bigint;
+  /** How many threads will run what is made now. */
+  size(): number;
   /** Runs a function of one pointer on every thread and waits for all of them. */
   run(code: bigint, argument: BigUint64Array): void;
 }
@@ -26,9 +28,11 @@ function makeTeam(): Team | undefined {
   const threadCount = openMp?.symbol('omp_get_num_threads');
   if (openMp === undefined || threadNumber === undefined || threadCount === undefined) return undefined;
   const parallel = openMp.call('GOMP_parallel', 'v(ppuu)');
+  const mostThreads = openMp.call('omp_get_max_threads', 'i()');
   return {
     threadNumber,
     threadCount,
+    size: () => mostThreads(),
     run(code, argument) {
       parallel(code, argument, 0, 0);
     },
