@@ -99,7 +99,7 @@ function checkBounds({ prologue, steps }: Lowered): void {
  */
 const macsPerByte = { f32: 5, bf16: 40 };
 /** The share of a step that recomputing may take where nobody asked for it. */
-const limit = 0.02;
+const limit = 0.025;
 
 /** The graph that runs, and the order. */
 function ordered(
