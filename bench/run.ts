@@ -14,6 +14,7 @@ import { data } from './data.ts';
 import { growth } from './growth.ts';
 import { inference } from './inference.ts';
 import { int8 } from './int8.ts';
+import { loads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import { memory } from './memory.ts';
 import { occlusion } from './occlusion.ts';
@@ -38,6 +39,7 @@ const parts: readonly Part[] = [
   classify,
   growth,
   roofline,
+  loads,
   versions,
   projection,
   occlusion,

@@ -27,7 +27,7 @@ import { addReport } from './report.ts';
 import { addRuns } from './runs.ts';
 import { addSummary } from './summary.ts';
 import { addTrain } from './train.ts';
-import { explainFailure } from './verb.ts';
+import { explainFailure, misspeltOption } from './verb.ts';
 import { addViz } from './viz.ts';
 
 const start = `
@@ -95,7 +95,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(await nameNetworkOptions(program, args), { from: 'user' });
   } catch (error) {
     await waitForTurn();
-    process.exitCode = explainFailure(error, verbs);
+    process.exitCode = explainFailure(misspeltOption(error, program, args), verbs);
     await endRanks(process.exitCode);
   }
 }

@@ -1,7 +1,7 @@
 // What all verbs have in common: `--json`, an example under `--help`, and how a failure ends: one sentence on
 // stderr and exit code 1 (failed) or 2 (misused). Only a defect of Laurel shows a stack, and on request.
 import { type Command, CommanderError } from 'commander';
-import { UserError } from '../errors.ts';
+import { didYouMean, UserError } from '../errors.ts';
 
 /** Adds a verb to the program; its file adds arguments, options and the action. */
 export function addVerb(program: Command, name: string, description: string, ...examples: string[]): Command {
@@ -17,6 +17,31 @@ export function addVerb(program: Command, name: string, description: string, ...
 /** The last option of every verb. */
 export function addJson(command: Command): Command {
   return command.option('--json', 'print the result as one JSON object');
+}
+
+/**
+ * Commander asks for an option that is missing before it looks at those that it does not know: who misspells a name that has to be
+ * there would be told that it is missing. Gives what to say in its place, or the error as it is.
+ */
+export function misspeltOption(error: unknown, program: Command, args: readonly string[]): unknown {
+  if (!(error instanceof CommanderError) || error.code !== 'commander.missingMandatoryOptionValue')
+    return error;
+  let command = program;
+  let rest = [...args];
+  for (;;) {
+    const next = command.commands.find((each) => each.name() === rest[0]);
+    if (next === undefined) break;
+    command = next;
+    rest = rest.slice(1);
+  }
+  const unknown = command
+    .parseOptions(rest)
+    .unknown.find((arg) => arg.startsWith('-'))
+    ?.split('=')[0];
+  if (unknown === undefined) return error;
+  const names = command.options.flatMap(({ long }) => long ?? []);
+  const sentence = `unknown option '${unknown}' of ${command.name()}.${didYouMean(unknown, names)}`;
+  return new UserError(sentence, { exitCode: 2 });
 }
 
 /** Says what went wrong and gives the exit code for it. `verbs`: what there is to choose from. */
