@@ -102,12 +102,13 @@ function findTrim(): NativeFunction {
 
 /**
  * OpenMP's threads burn their core for milliseconds while they wait for the next primitive, which starves a
- * busy neighbour and then, through it, ourselves. A short spin is enough between primitives. What the user set
- * stays; libgomp reads this when it is loaded.
+ * busy neighbour and then, through it, ourselves. A spin too short is worse: on a virtual machine it takes up to a
+ * millisecond to wake a thread that sleeps, and when this is longer than the other one waits, both go to sleep in turns
+ * at every primitive. What the user set stays; libgomp reads this when it is loaded.
  */
 function limitSpinning(): void {
   const { OMP_WAIT_POLICY: policy, GOMP_SPINCOUNT: spins } = process.env;
-  if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '5000';
+  if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '15000';
 }
 
 function openMpThreads(wanted: number): number {
