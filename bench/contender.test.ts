@@ -1,7 +1,7 @@
 // Contenders that pretend: small programs that speak the protocol and take as long as they are told.
 import { afterEach, describe, expect, it } from 'vitest';
 import { compete, type Entrant, verdict, type Work } from './compete.ts';
-import { alternate, type Contender, median, restMs, startContender, takeTurns } from './contender.ts';
+import { alternate, type Contender, restMs, startContender, takeTurns } from './contender.ts';
 
 const started: Contender[] = [];
 afterEach(() => {
@@ -86,13 +86,6 @@ describe('alternate', () => {
     expect(rests).toHaveLength(4);
     // Timers may come a millisecond early.
     for (const rest of rests) expect(rest).toBeGreaterThan(restMs - 2);
-  });
-});
-
-describe('median', () => {
-  it('is the middle, or between the two in the middle', () => {
-    expect(median([9, 1, 5])).toBe(5);
-    expect(median([1, 100, 3, 4])).toBe(3.5);
   });
 });
 

@@ -14,7 +14,8 @@ import sharp from 'sharp';
 import { openPictures } from '../src/data/pictures/open.ts';
 import { packPictures } from '../src/data/pictures/pack/pack.ts';
 import { chooseEngine } from '../src/engines/choose.ts';
-import { type Contender, median, startContender } from './contender.ts';
+import { median } from '../src/median.ts';
+import { type Contender, startContender } from './contender.ts';
 import { type BenchOptions, leftOutList, type Part, table } from './part.ts';
 
 const samples = fileURLToPath(new URL('../../shared/data/imagenet-samples', import.meta.url));

@@ -4,7 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { chooseDtype, chooseEngine } from '../src/engines/choose.ts';
-import { alternate, type Contender, median, startContender } from './contender.ts';
+import { median } from '../src/median.ts';
+import { alternate, type Contender, startContender } from './contender.ts';
 import { type Fit, fitLine } from './fit.ts';
 import { drawGrowth } from './growth-figure.ts';
 import { measureCases } from './kept.ts';

@@ -7,10 +7,10 @@ import { uniforms } from '../src/graph/random.ts';
 import { foldGraph } from '../src/graph/rewrite/fold-batch-norm.ts';
 import { planQuantisation, quantiseGraph } from '../src/graph/rewrite/quantise.ts';
 import { elementCount } from '../src/graph/tensor.ts';
+import { median } from '../src/median.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import { buildNetwork } from '../src/nets/network.ts';
 import { comparedTypes } from './compete.ts';
-import { median } from './contender.ts';
 import { type Part, paragraphs, table } from './part.ts';
 
 const networks = ['googlenet', 'resnet50', 'vgg16', 'resnext50_32x4d'] as const;

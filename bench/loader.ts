@@ -3,7 +3,7 @@
 
 import { allocateDataset } from '../src/data/dataset.ts';
 import { createLoader } from '../src/data/loader.ts';
-import { median } from './contender.ts';
+import { median } from '../src/median.ts';
 
 /** Pictures a second that one loader delivers when nobody computes, the median of `rounds` epochs. */
 export async function measureLoader(rounds: number): Promise<number> {

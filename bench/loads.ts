@@ -5,17 +5,17 @@ import { cyclesFor } from '../src/engines/onednn/code/cut.ts';
 import { openLibrary } from '../src/engines/onednn/library.ts';
 import { allocateRegion } from '../src/engines/onednn/memory.ts';
 import { createNatives } from '../src/engines/onednn/natives.ts';
-import { median } from './contender.ts';
+import { median } from '../src/median.ts';
 import { leftOutList, type Part, paragraphs, table } from './part.ts';
 
 const multiplyAdds = 24;
-/** The last are those of a tile of 4 blocks and 6 pixels, of 2 and 14 (16 for 28), and as many as there are multiply-adds. */
+/** Among them those of a tile of 4 blocks and 6 pixels, 10, and as many as there are multiply-adds. */
 const loadCounts = [0, 4, 7, 10, 14, 24] as const;
 const repetitions = 20_000;
 /** Few registers for what is loaded, as the sums leave. */
 const [firstFree, free] = [multiplyAdds, 6];
 
-/** `to` counts down; sums, then what is loaded, then the factors. */
+/** The first registers are sums, the next take what is loaded, the last two are the factors. */
 function loop(loads: number): Uint8Array {
   const code = new Assembler();
   code.move(r.si, at(r.di));

@@ -9,9 +9,9 @@ import { imagenetPreprocessing } from '../src/evaluate/preprocessing.ts';
 import { lastSpatialLayer } from '../src/explain/grad-cam.ts';
 import { occlude } from '../src/explain/occlusion.ts';
 import { markOutput } from '../src/graph/graph.ts';
+import { median } from '../src/median.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import { buildNetwork, type Network } from '../src/nets/network.ts';
-import { median } from './contender.ts';
 import { type Part, table } from './part.ts';
 
 const side = 224;

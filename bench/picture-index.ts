@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { imagenetClasses } from '../src/data/imagenet-classes.ts';
-import { median } from './contender.ts';
+import { median } from '../src/median.ts';
 import { type Part, table } from './part.ts';
 
 const perClass = 1300;

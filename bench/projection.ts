@@ -6,9 +6,9 @@ import { chooseDtype, chooseEngine } from '../src/engines/choose.ts';
 import { findLayer } from '../src/explain/layer.ts';
 import { createProjector } from '../src/explain/project.ts';
 import { markOutput } from '../src/graph/graph.ts';
+import { median } from '../src/median.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import { buildNetwork, type Network } from '../src/nets/network.ts';
-import { median } from './contender.ts';
 import { type Part, table } from './part.ts';
 
 const side = 224;

@@ -8,10 +8,10 @@ import { alone, joinRanks } from '../src/distribute/ranks.ts';
 import { chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType } from '../src/engines/engine.ts';
 import { uniforms } from '../src/graph/random.ts';
+import { median } from '../src/median.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import type { Form } from '../src/nets/network.ts';
 import { compilePrograms } from '../src/train/programs.ts';
-import { median } from './contender.ts';
 
 const [name, form, batchText, dtype, threads] = process.argv.slice(2) as [
   ...[string, Form, string],

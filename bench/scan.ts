@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { evaluate } from '../src/evaluate/evaluate.ts';
 import { scanLayers } from '../src/explain/scan.ts';
 import { openScan } from '../src/explain/scan-open.ts';
-import { median } from './contender.ts';
+import { median } from '../src/median.ts';
 import { leftOutList, type Part, table } from './part.ts';
 
 const shared = fileURLToPath(new URL('../../shared/data/', import.meta.url));

@@ -19,7 +19,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { imagenetClasses } from '../src/data/imagenet-classes.ts';
-import { median } from './contender.ts';
+import { median } from '../src/median.ts';
 import { type Part, table } from './part.ts';
 
 /** ImageNet has 1281 on average, and 50 for validation. */

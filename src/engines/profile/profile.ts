@@ -1,6 +1,7 @@
 // Where the time of a step goes: by step, by op and by module, each with the work that it is and the speed at which
 // it is done, held against what the machine can do. The model is the roofline (Williams, Waterman and Patterson,
 // CACM 2009): work of F operations over B bytes takes at least max(F / peak, B / bandwidth).
+import { median } from '../../median.ts';
 import type { ComputeType, ProgramReport, StepReport } from '../engine.ts';
 import type { Peaks } from './peaks.ts';
 
@@ -79,7 +80,7 @@ export function phaseOf(op: string): Phase {
 export function profileOf(report: ProgramReport, peaks: Peaks, runs: number): Profile {
   const parts = report.steps.map((step) => ({
     step,
-    ms: median(step.times.slice(-runs)),
+    ms: step.times.length > 0 ? median(step.times.slice(-runs)) : 0,
     flops: 2 * step.macs,
     bytes: step.bytes,
   }));
@@ -160,13 +161,4 @@ function modulesOf(steps: readonly StepReport[]): string[] {
   };
   for (const { path } of steps) add(path);
   return found;
-}
-
-function median(values: readonly number[]): number {
-  if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

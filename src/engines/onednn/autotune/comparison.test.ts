@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alternate, median, ratioOf } from './comparison.ts';
+import { alternate, ratioOf } from './comparison.ts';
 import type { Trial } from './trial.ts';
 
 /** Takes the given milliseconds, run by run, and the last of them for ever after. */
@@ -46,10 +46,5 @@ describe('a comparison', () => {
     const small = scripted(2);
     alternate(scripted(2), small);
     expect(small.runs.some((cold) => cold)).toBe(false);
-  });
-
-  it('takes the middle', () => {
-    expect(median([5, 1, 3])).toBe(3);
-    expect(median([4, 1, 3, 2])).toBe(2.5);
   });
 });

@@ -1,4 +1,5 @@
 // Two ways held against each other, on a machine whose clock and neighbours change from one moment to the next.
+import { median } from '../../../median.ts';
 import type { Trial } from './trial.ts';
 
 /** Rounds of a comparison: as many as fit, and within these. */
@@ -41,11 +42,4 @@ export function ratioOf(others: readonly number[], own: readonly number[]): numb
       return (2 * ms) / (before + (own[i + 1] ?? before));
     }),
   );
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
 }

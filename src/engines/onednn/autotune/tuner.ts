@@ -2,6 +2,7 @@
 // the fastest of a measurement. A measurement runs each way alternately with the library's first choice, reorders
 // included, and compares each run with those beside it; the first choice stays unless another wins clearly.
 import type { Node, Value } from '../../../graph/graph.ts';
+import { median } from '../../../median.ts';
 import type { AutotuneReport, CompileOptions, EngineDescription } from '../../engine.ts';
 import { multiplyAddsOf } from '../../profile/work.ts';
 import type { Layout, PrimitiveDescriptor } from '../abi.ts';
@@ -9,7 +10,7 @@ import type { Library } from '../library.ts';
 import type { Lowering } from '../lowering.ts';
 import { createNatives, type Natives } from '../natives.ts';
 import { signalShield } from '../signals.ts';
-import { alternate, median, ratioOf } from './comparison.ts';
+import { alternate, ratioOf } from './comparison.ts';
 import { machineOf, questionOf } from './question.ts';
 import { type Answer, recall, remember, rememberedPath } from './remembered.ts';
 import { bytesOf, createRoom, forgetLarge, prepareTrial, type Room, type Trial } from './trial.ts';

@@ -125,7 +125,10 @@ function partsOf({ groups }: ConvolutionSizes, cut: Cut): number {
   return Math.ceil(groups / cut.groups);
 }
 
-/** Where an item's rows, pictures, results, filters and biases begin. */
+/**
+ * Where an item's rows, pictures, results, filters and biases begin. Items go through bundles first, then bands, then pictures;
+ * or bundles come last.
+ */
 function locate(code: Assembler, sizes: ConvolutionSizes, cut: Cut, bands: number, bundles: number): void {
   const { source, target } = sizes;
   code.move(r.ax, item);
