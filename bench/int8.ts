@@ -50,7 +50,10 @@ export const int8: Part = {
         for (const type of types) {
           if (type === 'bf16' && !hasBf16) continue;
           const graph = type === 'int8' ? quantised : plain;
-          programs.set(type, engine.compile(graph, { dtype: type === 'bf16' ? 'bf16' : 'f32', seed: 1 }));
+          programs.set(
+            type,
+            engine.compile(graph, { dtype: type === 'bf16' ? 'bf16' : 'f32', seed: 1, autotune: 'on' }),
+          );
         }
         const { shape } = plain.inputs.get('images') as { shape: readonly number[] };
         const images = Float32Array.from(uniforms(1, 1, elementCount(shape)), (u) => 2 * u - 1);

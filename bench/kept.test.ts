@@ -70,7 +70,7 @@ describe('measureCases', () => {
 
   it('refuses a case that there is not', async () => {
     await expect(run({ only: ['d'] })).rejects.toThrow(
-      "The part 'part' has no case 'd'; its cases are a, b, c.",
+      "The part 'part' has no case 'd'. Did you mean a, b or c?",
     );
   });
 });

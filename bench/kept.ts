@@ -3,7 +3,7 @@
 // `--resume` measures only those that are not kept, or were kept with other rounds or steps, or too long ago.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../src/errors.ts';
+import { didYouMean, UserError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { describeMachine } from './machine.ts';
 import type { BenchOptions } from './part.ts';
@@ -37,7 +37,7 @@ export async function measureCases<T>(
   const { rounds, steps, only, resume, log, keep } = options;
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown !== undefined)
-    throw new UserError(`The part '${part}' has no case '${unknown}'; its cases are ${names.join(', ')}.`, {
+    throw new UserError(`The part '${part}' has no case '${unknown}'.${didYouMean(unknown, names)}`, {
       exitCode: 2,
     });
   const file = join(keep, `${part}.json`);

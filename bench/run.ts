@@ -6,7 +6,7 @@
 // stored, unless some are named): it fails where one has become worse by more than 15 %, and leaves the page alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { UserError } from '../src/errors.ts';
+import { didYouMean, UserError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { classify } from './classify.ts';
 import { compareRatios, type Ratio, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
@@ -79,11 +79,15 @@ if (values.help) {
 }
 const unknown = positionals.find((name) => !names.includes(name));
 if (unknown !== undefined) {
-  console.error(`There is no part named '${unknown}'; the parts are ${names.join(', ')}.`);
+  console.error(
+    `There is no part named '${unknown}'.${didYouMean(unknown, names)} The parts are ${names.join(', ')}.`,
+  );
   process.exit(2);
 }
 
-const { rounds, steps, python, dry, resume, only, compare, save } = values;
+const { python, dry, resume, only, compare, save } = values;
+const rounds = wholeNumber('--rounds', values.rounds);
+const steps = wholeNumber('--steps', values.steps);
 let stored: Ratios | undefined;
 let saved: Ratios = {};
 try {
@@ -103,8 +107,8 @@ for (const part of parts) {
     '',
     await part
       .measure({
-        rounds: Number(rounds),
-        steps: Number(steps),
+        rounds,
+        steps,
         python,
         dry: dry || stored !== undefined,
         resume,
@@ -135,6 +139,14 @@ function readOptions<T>(read: () => T): T {
     console.error(`${(error as Error).message.split('. ')[0]}. Usage: ${usage}`);
     process.exit(2);
   }
+}
+
+/** Ends with a sentence where an option counts nothing. */
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 1) return value;
+  console.error(`${option} is '${text}'; give a whole number of at least 1.`);
+  process.exit(2);
 }
 
 /** Ends with the sentence of an error that the user can mend. */

@@ -4,7 +4,7 @@ import type { Trial } from './trial.ts';
 
 /** Rounds of a comparison: as many as fit, and within these. */
 const comparisonMs = 150;
-const [fewestRounds, mostRounds, mostColdRounds] = [3, 15, 7];
+const [fewestRounds, mostRounds, mostColdRounds] = [3, 15, 11];
 /** Bytes that memory gives in a millisecond, roughly, and the share of a run that reading weights from it has to be. */
 const bytesPerMs = 10_000_000;
 const coldShare = 0.03;

@@ -1,9 +1,11 @@
 // A few steps by themselves, on memory of their own, to time them: what they read is there in the layouts in which its
 // makers leave it, and what they write is thrown away. The prologue, which a program runs once, is not timed.
 import { bindNative } from '../binding.ts';
+import { channelSumsCode } from '../code/channel-sums.ts';
+import { vectorBytes } from '../code/cut.ts';
 import type { Library } from '../library.ts';
 import type { Lowered, Step, Storage } from '../lowering.ts';
-import { allocateRegion, type OwnRegion, type Region, release } from '../memory.ts';
+import { allocateRegion, type OwnRegion, type Region } from '../memory.ts';
 import type { Natives } from '../natives.ts';
 
 export interface Trial {
@@ -49,8 +51,8 @@ export function bytesOf(lowered: Lowered): number {
   return [...storagesOf(lowered)].reduce((sum, { bytes }) => sum + aligned(bytes), 0);
 }
 
-/** Readies steps without host parts for timing, in `room`; `natives` made them. */
-export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Trial {
+/** Readies steps without host parts for timing, in `room`; `natives` made them. Cold runs drive out what is cached by `coldRoom`. */
+export function prepareTrial(natives: Natives, lowered: Lowered, room: Room, coldRoom: Room): Trial {
   const region = room.of(bytesOf(lowered));
   let offset = 0;
   for (const storage of storagesOf(lowered)) {
@@ -77,15 +79,15 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Tr
       .map(({ storage }) => storage)
       .filter(({ place }) => place === 'kept'),
   );
-  const inputs = [...lowered.inputs.values()].map(({ storage }) =>
-    region.floats(storage.offset, storage.bytes >> 2),
-  );
+  const inputs = [...lowered.inputs.values()].map(({ storage }) => storage);
   return {
     weightBytes: [...weights].reduce((sum, { bytes }) => sum + bytes, 0),
     run(cold = false) {
       if (cold) {
-        touch(large());
-        for (const numbers of inputs) touch(numbers);
+        const cold = coldRoom.of(largeBytes + shares * vectorBytes);
+        const sums = cold.address + BigInt(largeBytes);
+        touch(natives, cold, { offset: 0, bytes: largeBytes }, sums);
+        for (const input of inputs) touch(natives, region, input, sums);
       }
       const before = performance.now();
       for (const step of steps) step();
@@ -97,23 +99,32 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room): Tr
 
 /** More than the caches hold. */
 const largeBytes = 2 ** 26;
-let kept: Float32Array | undefined;
-const large = (): Float32Array => {
-  kept ??= new Float32Array(largeBytes / 4).fill(1);
-  return kept;
-};
+/** What code that sums memory up shares among threads. */
+const shares = 16;
 
-/** Gives the room of cold trials back. */
-export function forgetLarge(): void {
-  if (kept !== undefined) release(kept.buffer);
-  kept = undefined;
-}
-
-/** Where what was read goes, so that reading it is not left out. */
+/** Where what JavaScript has read goes, so that reading it is not left out. */
 const sink = new Float32Array(1);
 
-/** Reads one number of each line. */
-function touch(numbers: Float32Array): void {
+/**
+ * Reads all lines, but for a few behind even shares: where code can, on all threads, which then share what is cached, stay
+ * awake, and run at the clock of vector instructions, as within a network.
+ * `sums`: a line for each share.
+ */
+function touch(
+  natives: Natives,
+  { address, floats }: Region,
+  { offset, bytes }: Pick<Storage, 'offset' | 'bytes'>,
+  sums: bigint,
+): void {
+  const lines = Math.floor(bytes / vectorBytes / shares);
+  const target = { picture: 0, row: 0, pixel: vectorBytes, group: lines * vectorBytes };
+  const sizes = { pictures: 1, blocks: shares, oh: 1, ow: lines, target };
+  const code = natives.code(`touch ${lines}`, (team) => channelSumsCode(sizes, team));
+  if (code !== undefined) {
+    natives.runCode(code, BigUint64Array.of(address + BigInt(offset), sums));
+    return;
+  }
+  const numbers = floats(offset, bytes >> 2);
   let sum = 0;
   for (let i = 0; i < numbers.length; i += 16) sum += numbers[i] as number;
   sink[0] = sum;

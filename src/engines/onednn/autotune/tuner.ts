@@ -13,7 +13,7 @@ import { signalShield } from '../signals.ts';
 import { alternate, ratioOf } from './comparison.ts';
 import { machineOf, questionOf } from './question.ts';
 import { type Answer, recall, remember, rememberedPath } from './remembered.ts';
-import { bytesOf, createRoom, forgetLarge, prepareTrial, type Room, type Trial } from './trial.ts';
+import { bytesOf, createRoom, prepareTrial, type Room, type Trial } from './trial.ts';
 import { lowerAs, namesBeside, primitiveName, type Ways } from './ways.ts';
 
 export interface Tuner {
@@ -60,7 +60,7 @@ export function createTuner(
   const answers = new Map<string, Answer>();
   const worthKeeping = new Map<string, Answer>();
   const shielded = signalShield();
-  let rooms: readonly [Room, Room] | undefined;
+  let rooms: Rooms | undefined;
   let keptAt = performance.now();
   let ms = 0;
   let measured = 0;
@@ -81,12 +81,12 @@ export function createTuner(
       return found;
     }
     const began = performance.now();
-    rooms ??= [createRoom(library), createRoom(library)];
+    rooms ??= { own: createRoom(library), other: createRoom(library), cold: createRoom(library) };
     const names = namesBeside(ways, primitive);
     const natives = createNatives(library);
     let comparison: Comparison | undefined;
     try {
-      comparison = shielded(() => compare(natives, rooms as [Room, Room], lowering, node, ways, names));
+      comparison = shielded(() => compare(natives, rooms as Rooms, lowering, node, ways, names));
     } finally {
       natives.dispose();
     }
@@ -136,9 +136,8 @@ export function createTuner(
       taken.set(node, [primitiveName]);
     },
     finish() {
-      for (const room of rooms ?? []) room.free();
+      for (const room of Object.values(rooms ?? {})) room.free();
       rooms = undefined;
-      forgetLarge();
       if (measures) remember(path, machine, worthKeeping, onNote);
       return {
         mode,
@@ -158,6 +157,9 @@ function isCurrent({ among, choice }: Answer, names: readonly string[]): boolean
   return isKnown && names.every((name) => among.includes(name));
 }
 
+/** Memory for trials of the first choice and of another way, and what drives it all out of the caches. */
+type Rooms = Readonly<Record<'own' | 'other' | 'cold', Room>>;
+
 interface Comparison {
   /** Milliseconds of each way that applies. */
   readonly times: ReadonlyMap<string, number>;
@@ -168,7 +170,7 @@ interface Comparison {
 /** Undefined where even the first choice finds no memory for a trial. */
 function compare(
   natives: Natives,
-  [ownRoom, otherRoom]: readonly [Room, Room],
+  rooms: Rooms,
   lowering: Lowering,
   node: Node,
   ways: Ways,
@@ -184,15 +186,15 @@ function compare(
       isWhole = false;
       return undefined;
     }
-    return prepareTrial(natives, apart.lowered, room);
+    return prepareTrial(natives, apart.lowered, room, rooms.cold);
   };
-  const own = prepare(primitiveName, ownRoom);
+  const own = prepare(primitiveName, rooms.own);
   if (own === undefined) return undefined;
   own.run();
   const ownTimes: number[] = [];
   const times = new Map<string, number>();
   for (const name of names) {
-    const other = prepare(name, otherRoom);
+    const other = prepare(name, rooms.other);
     if (other === undefined) continue;
     other.run();
     const [ownMs, otherMs] = alternate(own, other);
