@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { compareRatios, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
+import {
+  compareRatios,
+  type Ratios,
+  ratiosOf,
+  readRatios,
+  type StoredRatios,
+  saveRatios,
+} from './compare.ts';
 import { table } from './part.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'laurel-compare-'));
@@ -38,9 +45,12 @@ describe('ratiosOf', () => {
 });
 
 describe('compareRatios', () => {
-  const stored: Ratios = {
-    a: { fast: { value: 2, better: 'higher' }, short: { value: 0.5, better: 'lower' } },
-    b: { other: { value: 1, better: 'higher' } },
+  const stored: StoredRatios = {
+    a: {
+      machine: 'here',
+      ratios: { fast: { value: 2, better: 'higher' }, short: { value: 0.5, better: 'lower' } },
+    },
+    b: { machine: 'here', ratios: { other: { value: 1, better: 'higher' } } },
   };
   const measure = (fast: number, short: number): Ratios => ({
     a: { fast: { value: fast, better: 'higher' }, short: { value: short, better: 'lower' } },
@@ -52,12 +62,12 @@ describe('compareRatios', () => {
       [4, 0.1],
       [1.72, 0.58],
     ] as const) {
-      expect(compareRatios(measure(fast, short), stored).failures).toEqual([]);
+      expect(compareRatios(measure(fast, short), stored, 'here').failures).toEqual([]);
     }
   });
 
   it('fails what is worse by more, each in its own direction', () => {
-    const { failures, text } = compareRatios(measure(1.6, 0.6), stored);
+    const { failures, text } = compareRatios(measure(1.6, 0.6), stored, 'here');
     expect(failures).toEqual([
       "a: 'fast' is 1.6x, which is 20.0 % worse than the stored 2x.",
       "a: 'short' is 0.6x, which is 16.7 % worse than the stored 0.5x.",
@@ -65,8 +75,19 @@ describe('compareRatios', () => {
     expect(text).toContain('| a | fast | 2x | 1.6x | -20.0 % | WORSE |');
   });
 
+  it('says which parts were stored on another machine', () => {
+    expect(compareRatios(measure(2, 0.5), stored, 'here').text).not.toContain('another machine');
+    expect(compareRatios(measure(2, 0.5), stored, 'there').text).toMatch(
+      /\n\na: stored on another machine, here; this one is there\.$/,
+    );
+  });
+
   it('fails what has gone, and shows what is new', () => {
-    const { failures, text } = compareRatios({ a: { fresh: { value: 1, better: 'higher' } } }, stored);
+    const { failures, text } = compareRatios(
+      { a: { fresh: { value: 1, better: 'higher' } } },
+      stored,
+      'here',
+    );
     expect(failures).toEqual([
       "a: 'fast' is missing; it is stored as 2x.",
       "a: 'short' is missing; it is stored as 0.5x.",
@@ -76,15 +97,16 @@ describe('compareRatios', () => {
 });
 
 describe('stored ratios', () => {
-  it('keeps other parts when some are saved', () => {
+  it('keeps other parts, and where they were measured, when some are saved', () => {
     const path = join(folder, 'bench.json');
-    const [one, two]: Ratios[] = [
-      { a: { x: { value: 1, better: 'higher' } } },
-      { b: { y: { value: 2, better: 'lower' } } },
-    ];
-    saveRatios(path, one as Ratios, {}, 'here');
-    saveRatios(path, two as Ratios, readRatios(path), 'here');
-    expect(readRatios(path)).toEqual({ ...one, ...two });
+    const one: Ratios[string] = { x: { value: 1, better: 'higher' } };
+    const two: Ratios[string] = { y: { value: 2, better: 'lower' } };
+    saveRatios(path, { a: one }, {}, 'here');
+    saveRatios(path, { b: two }, readRatios(path), 'there');
+    expect(readRatios(path)).toEqual({
+      a: { machine: 'here', ratios: one },
+      b: { machine: 'there', ratios: two },
+    });
   });
 
   it('says what is wrong with a file', () => {

@@ -3,7 +3,7 @@
 // ratio, named by its row and its column.
 import { readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../src/files.ts';
-import { table } from './part.ts';
+import { paragraphs, table } from './part.ts';
 
 export interface Ratio {
   readonly value: number;
@@ -12,6 +12,11 @@ export interface Ratio {
 
 /** Ratios by part and by name. */
 export type Ratios = Readonly<Record<string, Readonly<Record<string, Ratio>>>>;
+
+/** Ratios of each part, and the machine on which they were measured. */
+export type StoredRatios = Readonly<
+  Record<string, { readonly machine: string; readonly ratios: Ratios[string] }>
+>;
 
 /** How much worse a ratio may be than the stored one. */
 export const tolerance = 0.15;
@@ -53,18 +58,21 @@ export function ratiosOf(markdown: string): Record<string, Ratio> {
 }
 
 export interface Comparison {
-  /** A Markdown table. */
+  /** A Markdown table, and a sentence for each part that was stored on another machine. */
   readonly text: string;
   /** Ratios that are worse than the stored ones by more than the tolerance, and stored ones that are gone. */
   readonly failures: readonly string[];
 }
 
 /** Holds the ratios of the parts that were measured against the stored ones of the same parts. */
-export function compareRatios(measured: Ratios, stored: Ratios): Comparison {
+export function compareRatios(measured: Ratios, stored: StoredRatios, machine: string): Comparison {
   const rows: string[][] = [];
+  const elsewhere: string[] = [];
   const failures: string[] = [];
   for (const [part, ratios] of Object.entries(measured)) {
-    const before = stored[part] ?? {};
+    const { ratios: before = {}, machine: where = machine } = stored[part] ?? {};
+    if (where !== machine)
+      elsewhere.push(`${part}: stored on another machine, ${where}; this one is ${machine}.`);
     for (const [name, { value, better }] of Object.entries(ratios)) {
       const old = before[name];
       if (old === undefined) {
@@ -87,25 +95,26 @@ export function compareRatios(measured: Ratios, stored: Ratios): Comparison {
     }
   }
   const heading = ['part', 'ratio', 'stored', 'measured', 'gain', ''];
-  return { text: table(heading, rows), failures };
+  return { text: paragraphs(table(heading, rows), elsewhere.join('\n')), failures };
 }
 
 /** Reads stored ratios; throws an Error that says what is wrong with the file. */
-export function readRatios(path: string): Ratios {
+export function readRatios(path: string): StoredRatios {
   let stored: unknown;
   try {
     stored = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new Error(`Cannot read stored ratios from ${path}: ${(error as Error).message}`);
   }
-  const { ratios } = (stored ?? {}) as { ratios?: Ratios };
-  if (typeof ratios !== 'object' || ratios === null)
+  const { parts } = (stored ?? {}) as { parts?: StoredRatios };
+  if (typeof parts !== 'object' || parts === null)
     throw new Error(`${path} holds no ratios; \`npm run bench -- --save ${path}\` writes such a file.`);
-  return ratios;
+  return parts;
 }
 
 /** Writes the ratios of the measured parts; those of other parts in the file stay. `machine` says where they were measured. */
-export function saveRatios(path: string, measured: Ratios, before: Ratios, machine: string): void {
-  const ratios = { ...before, ...measured };
-  writeFileAtomic(path, `${JSON.stringify({ machine, ratios }, null, 2)}\n`);
+export function saveRatios(path: string, measured: Ratios, before: StoredRatios, machine: string): void {
+  const added = Object.entries(measured).map(([part, ratios]) => [part, { machine, ratios }] as const);
+  const parts: StoredRatios = { ...before, ...Object.fromEntries(added) };
+  writeFileAtomic(path, `${JSON.stringify({ parts }, null, 2)}\n`);
 }

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean, UserError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { classify } from './classify.ts';
-import { compareRatios, type Ratio, type Ratios, ratiosOf, readRatios, saveRatios } from './compare.ts';
+import { compareRatios, type Ratio, ratiosOf, readRatios, type StoredRatios, saveRatios } from './compare.ts';
 import { data } from './data.ts';
 import { growth } from './growth.ts';
 import { inference } from './inference.ts';
@@ -88,8 +88,8 @@ if (unknown !== undefined) {
 const { python, dry, resume, only, compare, save } = values;
 const rounds = wholeNumber('--rounds', values.rounds);
 const steps = wholeNumber('--steps', values.steps);
-let stored: Ratios | undefined;
-let saved: Ratios = {};
+let stored: StoredRatios | undefined;
+let saved: StoredRatios = {};
 try {
   stored = compare === undefined ? undefined : readRatios(compare);
   if (save !== undefined && existsSync(save)) saved = readRatios(save);
@@ -125,7 +125,7 @@ for (const part of parts) {
 }
 if (save !== undefined) saveRatios(save, measured, saved, describeMachine());
 if (stored !== undefined) {
-  const { text, failures } = compareRatios(measured, stored);
+  const { text, failures } = compareRatios(measured, stored, describeMachine());
   console.log(text);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;

@@ -19,6 +19,12 @@ const cTypes: Record<string, string> = {
   v: 'void',
 };
 
+/** The types of a signature like `i(pzz)`. */
+function parsed(signature: string): [result: string, parameters: string[]] {
+  const [result, parameters] = signature.split(/[()]/) as [string, string];
+  return [cTypes[result] as string, [...parameters].map((letter) => cTypes[letter] as string)];
+}
+
 export interface ForeignLibrary {
   /** The name that it was found by. */
   readonly name: string;
@@ -73,9 +79,7 @@ function bind(name: string, handle: any): ForeignLibrary {
     call(symbol, signature) {
       let found = declared.get(symbol);
       if (found === undefined) {
-        const [result, parameters] = signature.split(/[()]/) as [string, string];
-        const types = [...parameters].map((letter) => cTypes[letter]);
-        found = handle.func(symbol, cTypes[result], types) as NativeFunction;
+        found = handle.func(symbol, ...parsed(signature)) as NativeFunction;
         declared.set(symbol, found);
       }
       return found;
@@ -88,6 +92,13 @@ function bind(name: string, handle: any): ForeignLibrary {
       }
     },
   };
+}
+
+/** The function at an address, by its signature. It is the caller's word that there is one. */
+export function functionAt(address: bigint, signature: string): NativeFunction {
+  const [result, parameters] = parsed(signature);
+  const type = koffi().proto(null, result, parameters);
+  return (...values) => koffi().call(address, type, ...values);
 }
 
 export function addressOf(memory: ArrayBufferLike | ArrayBufferView): bigint {

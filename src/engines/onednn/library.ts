@@ -20,6 +20,8 @@ export interface Library {
   readonly path: string;
   /** A function by name and signature (`result(arguments)`, e.g. `i(pzz)`); declared once. */
   call(name: string, signature: string): NativeFunction;
+  /** The address of a function. */
+  symbol(name: string): bigint | undefined;
   address(memory: ArrayBufferLike | ArrayBufferView): bigint;
   /** The bytes at an address, shared with native code, not copied. */
   view(address: bigint, bytes: number): Uint8Array;
@@ -54,7 +56,7 @@ export function openLibrary(): Library {
       chosen ? `LAUREL_ONEDNN names ${chosen}, which is not a loadable library` : 'oneDNN is not installed',
     );
   }
-  const { name, path, call } = library;
+  const { name, path, call, symbol } = library;
   let madvise: NativeFunction | undefined;
   let mallocTrim: NativeFunction | undefined;
   let versionAddress: bigint;
@@ -73,6 +75,7 @@ export function openLibrary(): Library {
     version,
     path,
     call,
+    symbol,
     address: addressOf,
     view: viewOf,
     string: stringAt,

@@ -25,6 +25,7 @@ import { openV3 } from './abi-v3.ts';
 import { openTeam, type Team } from './code/team.ts';
 import { computeTypes, effectiveIsa, hasAvx512 } from './isa.ts';
 import type { Library } from './library.ts';
+import { createSeries, type NativeCall } from './series.ts';
 
 export interface Natives {
   readonly library: Library;
@@ -63,7 +64,7 @@ export interface Natives {
   ): PrimitiveDescriptor | undefined;
   primitive(descriptor: PrimitiveDescriptor): bigint;
   memory(layout: Layout, address: bigint): bigint;
-  /** The call that runs a primitive: (primitive, argument table, number of arguments). */
+  /** Runs a primitive; `what` says in an error what failed. */
   execute(primitive: bigint, table: BigUint64Array, what: string): void;
   /** Whether the CPU multiplies bf16; where it does not, the library emulates that. */
   readonly multipliesBf16: boolean;
@@ -71,8 +72,20 @@ export interface Natives {
   code(key: string, make: (team: Team) => Uint8Array): bigint | undefined;
   /** The call that runs such code on all threads, over a table of addresses. */
   runCode(address: bigint, table: BigUint64Array): void;
+  /** All of these one after another: in one call from JavaScript, where machine code of ours runs. */
+  series(works: readonly NativeWork[]): () => void;
   dispose(): void;
 }
+
+/** A primitive, or code of ours, and what it works on. */
+export type NativeWork =
+  | {
+      readonly kind: 'primitive';
+      readonly primitive: bigint;
+      readonly table: BigUint64Array;
+      readonly what: string;
+    }
+  | { readonly kind: 'code'; readonly address: bigint; readonly table: BigUint64Array };
 
 /** The layouts of pictures that primitives choose. */
 export type PictureTag = 'nchw' | Exclude<LayoutTag, FilterTag | 'any'>;
@@ -209,6 +222,22 @@ export function createNatives(library: Library): Natives {
   };
 
   const run = call('dnnl_primitive_execute', 'i(ppip)');
+  const runOne = (work: NativeWork): void => {
+    if (work.kind === 'code') team?.run(work.address, work.table);
+    else check(run(work.primitive, stream, work.table.length / 2, work.table), work.what);
+  };
+  const execute = library.symbol('dnnl_primitive_execute');
+  const callOf = (work: NativeWork): NativeCall | undefined => {
+    if (work.kind === 'code')
+      return team && { address: team.start, arguments: [work.address, work.table, 0n, 0n], hasStatus: false };
+    if (execute === undefined) return undefined;
+    const { primitive, table } = work;
+    return {
+      address: execute,
+      arguments: [primitive, stream, BigInt(table.length / 2), table],
+      hasStatus: true,
+    };
+  };
   return {
     library,
     normalizationGradientTakesShift: dialect.normalizationGradientTakesShift,
@@ -280,6 +309,21 @@ export function createNatives(library: Library): Natives {
         return address;
       }),
     runCode: (address, table) => team?.run(address, table),
+    series(works) {
+      const calls = works.flatMap((work) => callOf(work) ?? []);
+      const made = works.length > 1 && calls.length === works.length ? createSeries(calls) : undefined;
+      if (made === undefined)
+        return () => {
+          for (const work of works) runOne(work);
+        };
+      own(made.free);
+      return () => {
+        const failure = made.run();
+        if (failure === undefined) return;
+        const work = works[failure.failed] as NativeWork;
+        check(failure.status, work.kind === 'primitive' ? work.what : 'generated code');
+      };
+    },
     dispose() {
       for (const destroy of disposers.reverse()) destroy();
       disposers.length = 0;

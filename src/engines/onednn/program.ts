@@ -14,13 +14,13 @@ import type {
 import { checkFeeds } from '../feeds.ts';
 import { initialValues } from '../initial.ts';
 import { createTuner } from './autotune/tuner.ts';
-import { bindNative } from './binding.ts';
+import { bindNative, joined } from './binding.ts';
 import { candidateFinder } from './candidates.ts';
 import { placeKept } from './kept-memory.ts';
 import type { Library } from './library.ts';
 import type { Step, Storage, Tensor } from './lowering.ts';
 import { allocateRegion, type Region } from './memory.ts';
-import { createNatives } from './natives.ts';
+import { createNatives, type NativeWork } from './natives.ts';
 import { planProgram } from './planned.ts';
 import { createStopwatch, describeArena, describeSteps } from './report.ts';
 import { signalShield } from './signals.ts';
@@ -54,7 +54,7 @@ export function compileProgram(
       : region.floats(storage.offset, count);
   };
 
-  const bind = (step: Step): (() => void) => {
+  const bind = (step: Step): NativeWork | (() => void) => {
     if (step.kind === 'host') {
       const inputs = step.reads.map(arrayOf);
       const outputs = step.writes.map(arrayOf);
@@ -62,8 +62,10 @@ export function compileProgram(
     }
     return bindNative(natives, step, addressOf);
   };
-  const prologue = kept.ready ? [] : lowered.prologue.map(bind);
-  const steps = lowered.steps.map(bind);
+  const prologue = kept.ready ? [] : joined(natives, lowered.prologue.map(bind));
+  const isWatched = profile || betweenSteps !== undefined;
+  const works = lowered.steps.map(bind);
+  const steps = isWatched ? works.flatMap((work) => joined(natives, [work])) : joined(natives, works);
   const inputArrays = new Map([...lowered.inputs].map(([name, tensor]) => [name, arrayOf(tensor)]));
   const outputArrays = [...lowered.outputs].map(([name, tensor]) => [name, arrayOf(tensor)] as const);
   if (!kept.ready) for (const { tensor, data } of lowered.constants) arrayOf(tensor).set(data);

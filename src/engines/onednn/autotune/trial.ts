@@ -6,7 +6,7 @@ import { vectorBytes } from '../code/cut.ts';
 import type { Library } from '../library.ts';
 import type { Lowered, Step, Storage } from '../lowering.ts';
 import { allocateRegion, type OwnRegion, type Region } from '../memory.ts';
-import type { Natives } from '../natives.ts';
+import type { Natives, NativeWork } from '../natives.ts';
 
 export interface Trial {
   /** Bytes of the weights, as the steps read them. */
@@ -63,7 +63,7 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room, col
     region.floats(storage.offset, storage.bytes >> 2).fill(ordinary);
   for (const { tensor, data } of lowered.constants)
     region.floats(tensor.storage.offset, data.length).set(data);
-  const bind = (step: Step): (() => void) => {
+  const bind = (step: Step): NativeWork => {
     if (step.kind === 'host') throw new Error(`A trial of ${step.op} has a part on the host.`);
     return bindNative(
       natives,
@@ -71,8 +71,8 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room, col
       ({ storage, byteOffset = 0 }) => region.address + BigInt(storage.offset + byteOffset),
     );
   };
-  for (const step of lowered.prologue.map(bind)) step();
-  const steps = lowered.steps.map(bind);
+  natives.series(lowered.prologue.map(bind))();
+  const steps = natives.series(lowered.steps.map(bind));
   const weights = new Set(
     lowered.steps
       .flatMap(({ reads }) => reads)
@@ -90,7 +90,7 @@ export function prepareTrial(natives: Natives, lowered: Lowered, room: Room, col
         for (const input of inputs) touch(natives, region, input, sums);
       }
       const before = performance.now();
-      for (const step of steps) step();
+      steps();
       // The region is needed until here.
       return performance.now() - before + 0 * region.floats(0, 1).length;
     },

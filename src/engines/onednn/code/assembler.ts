@@ -94,6 +94,11 @@ export class Assembler {
   /** Returns; the upper halves of the vector registers are cleared first, which code for older registers wants. */
   leave(): void {
     this.emit(0xc5, 0xf8, 0x77);
+    this.back();
+  }
+
+  /** Returns. */
+  back(): void {
     this.emit(0xc3);
   }
 

@@ -7,6 +7,8 @@ export interface Team {
   /** Addresses of `int f()`. */
   readonly threadNumber: bigint;
   readonly threadCount: bigint;
+  /** Address of `void f(code, argument, 0, 0)`, which does what `run` does. */
+  readonly start: bigint;
   /** How many threads will run what is made now. */
   size(): number;
   /** Runs a function of one pointer on every thread and waits for all of them. */
@@ -26,12 +28,15 @@ function makeTeam(): Team | undefined {
   const openMp = openForeign(['libgomp.so.1']);
   const threadNumber = openMp?.symbol('omp_get_thread_num');
   const threadCount = openMp?.symbol('omp_get_num_threads');
-  if (openMp === undefined || threadNumber === undefined || threadCount === undefined) return undefined;
+  const start = openMp?.symbol('GOMP_parallel');
+  if (openMp === undefined || threadNumber === undefined || threadCount === undefined || start === undefined)
+    return undefined;
   const parallel = openMp.call('GOMP_parallel', 'v(ppuu)');
   const mostThreads = openMp.call('omp_get_max_threads', 'i()');
   return {
     threadNumber,
     threadCount,
+    start,
     size: () => mostThreads(),
     run(code, argument) {
       parallel(code, argument, 0, 0);
