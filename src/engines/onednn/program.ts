@@ -1,5 +1,5 @@
-// A compiled graph: lowered, planned, and bound to memory; then every run is a walk over a static list of
-// native calls, with the few host steps between them.
+// A compiled graph: lowered, planned, and bound to memory; then every run is a few native calls, with the host steps
+// between them.
 import { didYouMean } from '../../errors.ts';
 import type { Graph, Initial, Value } from '../../graph/graph.ts';
 import { elementCount, type NumericArray, type Shape } from '../../graph/tensor.ts';
