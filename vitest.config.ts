@@ -1,6 +1,7 @@
 // Tests stand beside their file (`src/**/x.test.ts`); end-to-end tests stand in `test/`. Those named
 // `x.slow.test.ts` run with `npm run test:slow` alone. `npm run test:torch` runs those that hold results against
 // PyTorch's, and `x.torch.test.ts`, which let PyTorch compute them again.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const included: Readonly<Record<string, string[]>> = {
@@ -17,6 +18,8 @@ export default defineConfig(({ mode }) => ({
     exclude: mode in included ? [] : ['**/*.slow.test.ts', '**/*.torch.test.ts'],
     testTimeout: mode in included ? 30 * 60_000 : 60_000,
     hookTimeout: 120_000,
+    // Slow checks and PyTorch want the machine; the others wait for disks and processes half of their time.
+    maxWorkers: mode in included ? 1 : availableParallelism(),
     // Idle threads of the native library sleep, so that test files that run side by side do not starve each other.
     env: { OMP_WAIT_POLICY: 'passive' },
   },
