@@ -18,7 +18,7 @@ export default defineConfig(({ mode }) => ({
     exclude: mode in included ? [] : ['**/*.slow.test.ts', '**/*.torch.test.ts'],
     testTimeout: mode in included ? 30 * 60_000 : 60_000,
     hookTimeout: 120_000,
-    // Slow checks and PyTorch want the machine; the others wait for disks and processes half of their time.
+    // Slow checks and PyTorch want the machine; the others often wait for disks and processes.
     maxWorkers: mode in included ? 1 : availableParallelism(),
     // Idle threads of the native library sleep, so that test files that run side by side do not starve each other.
     env: { OMP_WAIT_POLICY: 'passive' },

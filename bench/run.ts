@@ -6,6 +6,7 @@
 // stored, unless some are named): it fails where one has become worse by more than 15 %, and leaves the page alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { wholeNumber as wholeNumberFrom } from '../src/cli/options.ts';
 import { didYouMean, UserError } from '../src/errors.ts';
 import { writeFileAtomic } from '../src/files.ts';
 import { classify } from './classify.ts';
@@ -143,10 +144,12 @@ function readOptions<T>(read: () => T): T {
 
 /** Ends with a sentence where an option counts nothing. */
 function wholeNumber(option: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 1) return value;
-  console.error(`${option} is '${text}'; give a whole number of at least 1.`);
-  process.exit(2);
+  try {
+    return wholeNumberFrom(1)(text);
+  } catch (error) {
+    console.error(`${option} is '${text}'. ${(error as Error).message}`);
+    process.exit(2);
+  }
 }
 
 /** Ends with the sentence of an error that the user can mend. */

@@ -1,4 +1,4 @@
-// Native calls one after another as one piece of machine code: a call out of JavaScript takes about a microsecond, and
+// Native calls one after another as one piece of machine code: a call out of JavaScript takes time of its own, and
 // programs of small networks are many short ones.
 import { functionAt, mapCode, unmap } from '../../foreign.ts';
 import { Assembler, type Label, type Register, r } from './code/assembler.ts';
