@@ -28,7 +28,7 @@ export interface Group {
   gatherTexts(text: string): string[];
   /** Runs something during which no rank loses its patience: one of them has long work to do by itself. */
   patiently<T>(run: () => T): T;
-  /** Ends every rank at once. */
+  /** Ends every rank, as soon as the launcher has heard what this one had to say. */
   abort(exitCode: number): void;
   /** Leaves in good order. */
   finalize(): void;

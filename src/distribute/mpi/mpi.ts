@@ -5,6 +5,7 @@
 import { UserError } from '../../errors.ts';
 import { addressOf } from '../../foreign.ts';
 import type { ElementType, Reduction } from './dialect.ts';
+import { untilHeard } from './last-words.ts';
 import { installHint, launchOf, type MpiLibrary, openMpiLibrary } from './library.ts';
 import { openLine } from './line.ts';
 
@@ -37,7 +38,7 @@ export interface Mpi {
   startAllToAll(own: Numbers, all: Numbers): Transfer;
   startSend(numbers: Numbers, to: number, tag: number): Transfer;
   startReceive(numbers: Numbers, from: number, tag: number): Transfer;
-  /** Ends every rank, at once. */
+  /** Ends every rank, as soon as the launcher has heard what this one had to say. */
   abort(exitCode: number): void;
   /** Leaves in good order; every rank must. */
   finalize(): void;
@@ -170,6 +171,7 @@ function open(): Mpi {
         functions.receive(fixed(numbers), numbers.length, typeOf(numbers), from, tag, world, request),
       ),
     abort: (exitCode) => {
+      untilHeard();
       call('MPI_Abort', `i(${h}i)`)(world, exitCode);
     },
     finalize: () => check(call('MPI_Finalize', 'i()')(), 'MPI_Finalize'),
