@@ -65,6 +65,8 @@ export interface Sweep extends Behind {
   readonly padding: readonly [number, number];
   /** Of the convolution: each reads and gives channels of its own. */
   readonly divisions: number;
+  /** Pictures in bf16 by twos, as `ConvolutionSizes` has it. */
+  readonly pairs: boolean;
   /** Gradients: channels are summed over that the filters give, and the window is turned around. */
   readonly backwards: boolean;
 }
@@ -93,12 +95,14 @@ function fillingOf(divisions: number, c: number, o: number): Filling | undefined
 
 /** Undefined where the code is not made for these sizes. Few channels, as those of photographs, are read row-major. */
 export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan | undefined {
-  const { from, to, window, stride, padding, divisions, backwards, bias, sum, relu } = sweep;
+  const { from, to, window, stride, padding, divisions, backwards, pairs, bias, sum, relu } = sweep;
   const [n, c, h, width] = from.shape as Four;
   const [, o, oh, ow] = to.shape as Four;
   const [kh, kw] = window;
   const filling = fillingOf(divisions, c / divisions, o / divisions);
-  if (storageType(from) !== 'f32' || filling === undefined) return undefined;
+  const type = pairs ? 'bf16' : 'f32';
+  const pictures = pairs ? n / 2 : n;
+  if (storageType(from) !== type || filling === undefined || !Number.isInteger(pictures)) return undefined;
   const isBlocked = c % block === 0;
   if (!isBlocked && backwards) return undefined;
   if (filling.narrow && !fitsTogether(kw)) return undefined;
@@ -114,7 +118,7 @@ export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan |
   if (Math.max(largest, sets * groups * blocks * filters) >= furthest) return undefined;
   return {
     sizes: {
-      ...{ pictures: n, groups, channels, blocks: sets * blocks, sets, narrow },
+      ...{ pictures, pairs, groups, channels, blocks: sets * blocks, sets, narrow },
       ...{ h, w: width, oh, ow, kh, kw, stride, padding },
       source: isBlocked ? inBlocks(from.shape as Four, groups) : rowMajor(from.shape as Four),
       target: inBlocks(to.shape as Four, 1),
@@ -130,8 +134,8 @@ export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan |
       tag: divisions === 1 ? tagOf(isBlocked, backwards) : undefined,
       ...{ filling, divisions, backwards },
     },
-    source: isBlocked ? natives.blocked(from.shape, 'f32', block) : natives.plainLayout(from.shape, 'f32'),
-    target: natives.blocked(to.shape, 'f32', block),
+    source: isBlocked ? natives.blocked(from.shape, type, block) : natives.plainLayout(from.shape, type),
+    target: natives.blocked(to.shape, type, block),
   };
 }
 

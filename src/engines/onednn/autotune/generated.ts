@@ -3,12 +3,14 @@
 // blocks of 16, which everything on AVX-512 reads, where the library's first choice for narrow groups has others.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
+import { elementCount } from '../../../graph/tensor.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
 import { convolutionCode } from '../code/convolution.ts';
-import { type ConvolutionSizes, cutOf, flattened } from '../code/cut.ts';
+import { type ConvolutionSizes, cutOf, flattened, lanes } from '../code/cut.ts';
 import { gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
+import { zipCode } from '../code/zip.ts';
 import { otherOperand } from '../fusion.ts';
-import type { Lowering } from '../lowering.ts';
+import type { Lowering, Tensor } from '../lowering.ts';
 import {
   type Behind,
   filtersOf,
@@ -23,6 +25,7 @@ import type { Implementation } from './ways.ts';
 
 export const generatedName = 'generated code';
 const implementation = 'generated:avx512';
+const pairImplementation = 'generated:avx512_bf16';
 
 function forwardPlan(lowering: Lowering, node: Node, behind: Behind): Plan | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
@@ -30,8 +33,9 @@ function forwardPlan(lowering: Lowering, node: Node, behind: Behind): Plan | und
   const [from, w] = node.inputs as [Value, Value];
   if (!isSimple(attributes)) return undefined;
   const to = node.outputs[0] as Value;
-  const sweep = { from, to, window: windowOf(w), stride: stride[0], padding, divisions, backwards: false };
-  return planOf(lowering, { ...sweep, ...behind });
+  const sweep = { from, to, window: windowOf(w), stride: stride[0], padding, divisions };
+  const forwards = { backwards: false, pairs: false };
+  return planOf(lowering, { ...sweep, ...forwards, ...behind });
 }
 
 function gradientPlan(lowering: Lowering, node: Node): Plan | undefined {
@@ -42,7 +46,7 @@ function gradientPlan(lowering: Lowering, node: Node): Plan | undefined {
     ...{ from, to: node.outputs[0] as Value, window: windowOf(w), divisions: attributes.groups },
     // Phases have their own.
     ...{ stride: 1, padding: [0, 0] },
-    ...{ backwards: true, bias: false, sum: false, relu: false },
+    ...{ backwards: true, pairs: false, bias: false, sum: false, relu: false },
   });
 }
 
@@ -122,10 +126,11 @@ export const generatedWeightGradient: Implementation = {
     const [x, dy] = node.inputs as [Value, Value];
     const [dw, db] = node.outputs as [Value, Value?];
     const wanted = primitive.layout('diffWeights');
+    const pairs = natives.multipliesBf16 && lowering.storageType(x) === 'bf16';
     if (!isSimple(attributes) || wanted === undefined) return false;
     const plan = planOf(lowering, {
       ...{ from: x, to: dy, window: windowOf(dw), stride: stride[0], padding, divisions },
-      ...{ backwards: false, bias: false, sum: false, relu: false },
+      ...{ backwards: false, pairs, bias: false, sum: false, relu: false },
     });
     const cut = plan && gradientCutOf(plan.sizes);
     if (plan === undefined || cut === undefined) return false;
@@ -135,10 +140,23 @@ export const generatedWeightGradient: Implementation = {
     );
     const sums = db && natives.code(`sums ${JSON.stringify(sizes)}`, (team) => channelSumsCode(sizes, team));
     if (address === undefined || (db !== undefined && sums === undefined)) return false;
-    const signal = lowering.as(dy, plan.target);
+    const code = { implementation: pairs ? pairImplementation : implementation, instead: primitive };
+    const operands = [
+      [x, plan.source],
+      [dy, plan.target],
+    ] as const;
+    const zips = pairs ? operands.map(([value]) => zipOf(lowering, value)) : [];
+    if (zips.includes(undefined)) return false;
+    const [picture, signal] = operands.map(([value, layout], i) => {
+      const tensor = lowering.as(value, layout);
+      const address = zips[i];
+      if (address === undefined) return tensor;
+      const zipped = lowering.temporary(natives.plainLayout(value.shape, 'bf16'));
+      lowering.code(node, { ...code, address }, [tensor, zipped], 'pairs');
+      return zipped;
+    }) as [Tensor, Tensor];
     const target = filterTarget(lowering, node, dw, plan.filters, wanted);
-    const code = { implementation, instead: primitive };
-    lowering.code(node, { ...code, address }, [lowering.as(x, plan.source), signal, target.tensor]);
+    lowering.code(node, { ...code, address }, [picture, signal, target.tensor]);
     target.finish();
     if (db !== undefined && sums !== undefined) {
       const total = lowering.define(db, lowering.plainLayout(db));
@@ -147,3 +165,10 @@ export const generatedWeightGradient: Implementation = {
     return true;
   },
 };
+
+/** Code that makes pairs of two pictures each; undefined where there is none for such pictures. */
+function zipOf({ natives }: Lowering, { shape: [pictures = 1, ...picture] }: Value): bigint | undefined {
+  const size = { pairs: pictures / 2, numbers: elementCount(picture) };
+  if (size.numbers % lanes > 0) return undefined;
+  return natives.code(`zip ${JSON.stringify(size)}`, (team) => zipCode(size, team));
+}

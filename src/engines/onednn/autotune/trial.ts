@@ -118,7 +118,7 @@ function touch(
 ): void {
   const lines = Math.floor(bytes / vectorBytes / shares);
   const target = { picture: 0, row: 0, pixel: vectorBytes, group: lines * vectorBytes };
-  const sizes = { pictures: 1, blocks: shares, oh: 1, ow: lines, target };
+  const sizes = { pictures: 1, blocks: shares, oh: 1, ow: lines, target, pairs: false };
   const code = natives.code(`touch ${lines}`, (team) => channelSumsCode(sizes, team));
   if (code !== undefined) {
     natives.runCode(code, BigUint64Array.of(address + BigInt(offset), sums));

@@ -6,6 +6,7 @@ import { compareResults, type OpCase, opCases, type Results, runCase } from '../
 import type { ComputeType, Engine, ProgramReport } from '../../engine.ts';
 import { createReferenceEngine } from '../../reference/index.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
+import { inFullName } from './full-precision.ts';
 import { generatedName } from './generated.ts';
 import { winogradNames } from './winograd.ts';
 
@@ -22,6 +23,7 @@ const names = [
   'merged groups of 16 channels',
   'merged groups of 32 channels',
   ...winogradNames,
+  ...winogradNames.map(inFullName),
   generatedName,
 ];
 const heavy = /^(convolution|linear)/;
@@ -125,6 +127,8 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
         ? [['convolution'], ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights']]
         : [[], []],
     );
+    const inFull = winogradNames.map(inFullName);
+    expect(inFull.map(on)).toEqual(hasWinograd && dtypes[0] === 'bf16' ? winogradNames.map(on) : [[], []]);
     // A sum and a ReLU inside, as at the end of a residual block.
     if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
     expect(on(generatedName)).toEqual(

@@ -38,19 +38,23 @@ const operations = { add: 0x01, subtract: 0x29, exclusiveOr: 0x31, compare: 0x39
 export type Operation = keyof typeof operations;
 
 type OpcodeMap = 1 | 2;
-/** Opcode map, mandatory prefix (0 none, 1 for 66) and opcode. */
+/** Opcode map, mandatory prefix (0 none, 1 for 66, 2 for F3, 3 for F2) and opcode. */
 interface VectorOpcode {
   readonly map: OpcodeMap;
-  readonly prefix: 0 | 1;
+  readonly prefix: 0 | 1 | 2 | 3;
   readonly opcode: number;
 }
 const load: VectorOpcode = { map: 1, prefix: 0, opcode: 0x10 };
 const store: VectorOpcode = { map: 1, prefix: 0, opcode: 0x11 };
 const broadcast: VectorOpcode = { map: 2, prefix: 1, opcode: 0x18 };
 const multiplyAdd: VectorOpcode = { map: 2, prefix: 1, opcode: 0xb8 };
+const multiplyAddPairs: VectorOpcode = { map: 2, prefix: 2, opcode: 0x52 };
 const add: VectorOpcode = { map: 1, prefix: 0, opcode: 0x58 };
 const maximum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5f };
 const exclusiveOr: VectorOpcode = { map: 1, prefix: 1, opcode: 0xef };
+const widen: VectorOpcode = { map: 2, prefix: 1, opcode: 0x33 };
+const shiftLanes: VectorOpcode = { map: 1, prefix: 1, opcode: 0x72 };
+const or: VectorOpcode = { map: 1, prefix: 1, opcode: 0xeb };
 const permute: VectorOpcode = { map: 2, prefix: 1, opcode: 0x16 };
 
 const vectorBytes = 64;
@@ -197,6 +201,21 @@ export class Assembler {
     this.vector(broadcast, to, 0, from, numberBytes);
   }
 
+  /** Sixteen numbers of 16 bits, each in the lower half of a lane. */
+  widen(to: Vector, from: Memory): void {
+    this.vector(widen, to, 0, from, vectorBytes / 2);
+  }
+
+  /** Each lane to the left by so many bits. */
+  shiftLanes(to: Vector, from: Vector, bits: number): void {
+    this.vector(shiftLanes, 6, to, from);
+    this.emit(bits);
+  }
+
+  or(to: Vector, a: Vector, b: Vector): void {
+    this.vector(or, to, a, b);
+  }
+
   /** Lane for lane the number whose place `places` names. */
   permute(to: Vector, places: Vector, from: Memory): void {
     this.vector(permute, to, places, from, vectorBytes);
@@ -205,6 +224,11 @@ export class Assembler {
   /** `to += a * b`, rounded once; of what lies in memory one number in all places. */
   multiplyAdd(to: Vector, a: Vector, b: Vector | Memory): void {
     this.vector(multiplyAdd, to, a, b, numberBytes, true);
+  }
+
+  /** `to += a0 * b0 + a1 * b1` of pairs of bf16, in f32; of what lies in memory one pair in all places. AVX512-BF16. */
+  multiplyAddPairs(to: Vector, a: Vector, b: Vector | Memory): void {
+    this.vector(multiplyAddPairs, to, a, b, numberBytes, true);
   }
 
   add(to: Vector, a: Vector, b: Vector | Memory): void {

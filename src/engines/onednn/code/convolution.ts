@@ -8,6 +8,7 @@ import {
   type ConvolutionSizes,
   type Cut,
   divisors,
+  lanes,
   reach,
   registers,
   type Stretch,
@@ -18,7 +19,6 @@ import { args, forEachItem, item, placesIn, split } from './items.ts';
 import type { Team } from './team.ts';
 
 const lineBytes = 64;
-const lanes = vectorBytes / 4;
 /** Instructions that a loop may have. */
 const decoded = 600;
 

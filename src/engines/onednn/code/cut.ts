@@ -2,10 +2,15 @@
 // parts whose weights stay in the first cache, bands of rows that threads share.
 export const vectorBytes = 64;
 const numberBytes = 4;
+/** Numbers in a register. */
+export const lanes = vectorBytes / numberBytes;
 
 /** What is summed over and written, with distances in bytes. */
 export interface ConvolutionSizes {
+  /** Pictures; where numbers are pairs, pairs of pictures. */
   readonly pictures: number;
+  /** Every number of a picture and of a gradient is two in bf16, one of each picture of a pair; sums are in f32. */
+  readonly pairs: boolean;
   /** Groups of channels that are summed over one after another, and channels in each. */
   readonly groups: number;
   readonly channels: number;

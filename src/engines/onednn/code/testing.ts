@@ -18,6 +18,8 @@ export function here() {
   if (found === undefined) throw new Error('There is no library here.');
   return found;
 }
+/** Whether the CPU multiplies bf16. */
+export const multipliesBf16 = runs && found?.natives.multipliesBf16 === true;
 /** Behind the title of what is skipped otherwise. */
 export const whyNot = runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)';
 
@@ -28,6 +30,20 @@ export function random(seed: number): () => number {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+/** A number in (-0.5, 0.5) that bf16 has, as its 16 bits. */
+export function randomBf16(next: () => number): number {
+  return (new Uint32Array(Float32Array.of(next() - 0.5).buffer)[0] as number) >>> 16;
+}
+
+/** The first and the second of each pair of bf16, in f32. */
+export function halvesOf(pairs: Float32Array): [Float32Array, Float32Array] {
+  const bits = new Uint32Array(pairs.buffer, pairs.byteOffset, pairs.length);
+  return [
+    new Float32Array(bits.map((each) => each << 16).buffer),
+    new Float32Array(bits.map((each) => each & 0xffff0000).buffer),
+  ];
 }
 
 const block = 16;
@@ -64,7 +80,23 @@ export function draw(seed: number): Drawn {
   const filter = channels * block * 4;
   const forwards = { row: kw * filter, column: filter, channel: block * 4, first: 0 };
   const sizes: ConvolutionSizes = {
-    ...{ pictures, groups, channels, blocks, sets, narrow, h, w, oh, ow, kh, kw, stride, padding },
+    ...{
+      pictures,
+      pairs: false,
+      groups,
+      channels,
+      blocks,
+      sets,
+      narrow,
+      h,
+      w,
+      oh,
+      ow,
+      kh,
+      kw,
+      stride,
+      padding,
+    },
     source: isPlain
       ? { picture: channels * h * w * 4, group: 0, set: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
       : {

@@ -2,7 +2,7 @@
 // precision.
 import { describe, expect, it } from 'vitest';
 import { allocateRegion } from '../memory.ts';
-import { draw, here, random, runs, whyNot } from './testing.ts';
+import { draw, halvesOf, here, multipliesBf16, random, randomBf16, runs, whyNot } from './testing.ts';
 import { type GradientSizes, gradientCutOf, weightGradientCode } from './weight-gradient.ts';
 
 const lanes = 16;
@@ -35,7 +35,11 @@ function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Arra
   const region = allocateRegion(library, bytes);
   const all = region.floats(0, bytes / 4);
   const next = random(seed + 1);
-  for (let i = 0; i < all.length; i++) all[i] = Math.fround(next() - 0.5);
+  const bits = new Uint32Array(all.buffer, all.byteOffset, all.length);
+  for (let i = 0; i < all.length; i++) {
+    if (sizes.pairs) bits[i] = randomBf16(next) | (randomBf16(next) << 16);
+    else all[i] = Math.fround(next() - 0.5);
+  }
   const before = all.slice();
   const cut = gradientCutOf(sizes);
   if (cut === undefined) throw new Error('No tile fits.');
@@ -56,8 +60,22 @@ function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Arra
   };
 }
 
-/** What `run` should give, straight from the definition, in the place of each weight. */
-function expected(sizes: GradientSizes, { source: picture, signal }: Rooms): Float64Array {
+/** What `run` should give in the place of each weight: of pairs what both pictures add. */
+function expected(sizes: GradientSizes, rooms: Rooms): Float64Array {
+  if (!sizes.pairs) return sumsOf(sizes, rooms);
+  const [source, signal] = [halvesOf(rooms.source), halvesOf(rooms.signal)];
+  const [first, second] = [0, 1].map((half) =>
+    sumsOf(sizes, {
+      ...rooms,
+      source: source[half] as Float32Array,
+      signal: signal[half] as Float32Array,
+    }),
+  ) as [Float64Array, Float64Array];
+  return first.map((sum, i) => sum + (second[i] as number));
+}
+
+/** Straight from the definition. */
+function sumsOf(sizes: GradientSizes, { source: picture, signal }: Rooms): Float64Array {
   const { pictures, sets, groups, channels, narrow, h, w, oh, ow, kh, kw, stride, padding } = sizes;
   const { source, target, weights } = sizes;
   const setBlocks = sizes.blocks / sets;
@@ -113,8 +131,7 @@ function expected(sizes: GradientSizes, { source: picture, signal }: Rooms): Flo
 }
 
 describe.skipIf(!runs)(`generated weight gradients${whyNot}`, () => {
-  it.each(seeds.map((seed) => [draw(seed).text, seed] as const))('%s', (_, seed) => {
-    const { sizes } = draw(seed);
+  const check = (sizes: GradientSizes, seed: number): void => {
     const got = run(sizes, seed);
     const [before, beforeOnce, after, afterOnce] = got.margins;
     // Everything but the results has to be what it was, bit by bit.
@@ -125,8 +142,13 @@ describe.skipIf(!runs)(`generated weight gradients${whyNot}`, () => {
       (most, value, i) => Math.max(most, Math.abs(value - (wanted[i] as number))),
       0,
     );
-    expect(furthest).toBeLessThan(1e-5 * Math.sqrt(sizes.pictures * sizes.oh * sizes.ow));
-  });
+    expect(furthest).toBeLessThan(1e-5 * Math.sqrt(2 * sizes.pictures * sizes.oh * sizes.ow));
+  };
+  const named = seeds.map((seed) => [draw(seed).text, seed] as const);
+  it.each(named)('%s', (_, seed) => check(draw(seed).sizes, seed));
+  it.skipIf(!multipliesBf16).each(named)('pairs of bf16 (where the CPU multiplies them): %s', (_, seed) =>
+    check({ ...draw(seed).sizes, pairs: true }, seed),
+  );
 
   it('goes through long rows in a loop, and through several bands and pictures at a time', () => {
     const { sizes } = draw(2);

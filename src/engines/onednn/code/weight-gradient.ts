@@ -2,13 +2,12 @@
 // which are the 16 lanes of a register. A tile of a few blocks of results, a few channels of the picture and all
 // columns of the window stays in registers while rows go by: a number of the picture is read once and meets the gradients of
 // all results whose window it lies in, which slide through registers. For 3x3 windows that is a load for every four
-// multiply-adds. Every thread has filters of its own, so that the sums come in the same order whatever their number.
+// multiply-adds. In bf16 a number is one of each of two pictures, which are multiplied and added to a sum in f32 at once: for
+// the code nothing but that instruction differs. Every thread has filters of its own, so that the sums come in the same order whatever their number.
 import { Assembler, at, type Label, type Memory, type Register, r, type Vector } from './assembler.ts';
-import { type ConvolutionSizes, cyclesFor, divisors, registers, vectorBytes } from './cut.ts';
+import { type ConvolutionSizes, cyclesFor, divisors, lanes, registers, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, placesIn, split } from './items.ts';
 import type { Team } from './team.ts';
-
-const lanes = vectorBytes / 4;
 
 /** The sizes of the convolution; `source` is the picture, `target` the results' gradient, `weights` what is computed. */
 export type GradientSizes = Omit<ConvolutionSizes, 'bias' | 'sum' | 'relu'>;
@@ -452,6 +451,10 @@ function placeCode(code: Assembler, tile: TileOf, { loads, met }: Step, place: n
     else code.broadcast(free, at(from, offset + channel * source.channel));
     for (const { column, x } of met)
       for (let block = 0; block < blocks; block++)
-        code.multiplyAdd(tile.sum(channel, column, block), tile.gradient(x, block), free);
+        code[sizes.pairs ? 'multiplyAddPairs' : 'multiplyAdd'](
+          tile.sum(channel, column, block),
+          tile.gradient(x, block),
+          free,
+        );
   }
 }

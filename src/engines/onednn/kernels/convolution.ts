@@ -10,6 +10,7 @@ import type {
   WindowGeometry,
 } from '../abi.ts';
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
+import { inFullPrecision } from '../autotune/full-precision.ts';
 import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
@@ -101,8 +102,14 @@ function forwardWays(
   return {
     describe,
     lower,
-    others: [...others, ...winograd((lowering, node) => describe(lowering, node, 'winograd'), lower)],
+    others: [...others, ...winogradIn(describe, lower)],
   };
+}
+
+/** Winograd's algorithm, in f32 for nodes in bf16 too. */
+function winogradIn(describe: Describe, lower: Ways['lower']): Ways['others'] {
+  const ways = winograd((lowering, node) => describe(lowering, node, 'winograd'), lower);
+  return [...ways, ...ways.map((way) => inFullPrecision(way, describe))];
 }
 
 const plainWays = forwardWays(
@@ -126,7 +133,7 @@ const dataGradientWays: Ways = {
   lower: lowerDataGradient,
   others: [
     ...[dataGradientByPhases, pointwiseGradient, generatedGradient, ...mergedGradient],
-    ...winograd((lowering, node) => describeDataGradient(lowering, node, 'winograd'), lowerDataGradient),
+    ...winogradIn(describeDataGradient, lowerDataGradient),
   ],
 };
 
@@ -135,7 +142,7 @@ const weightGradientWays: Ways = {
   lower: lowerWeightGradient,
   others: [
     ...[shiftedProducts, weightGradientByPhases, generatedWeightGradient, ...mergedWeightGradient],
-    ...winograd((lowering, node) => describeWeightGradient(lowering, node, 'winograd'), lowerWeightGradient),
+    ...winogradIn(describeWeightGradient, lowerWeightGradient),
   ],
 };
 

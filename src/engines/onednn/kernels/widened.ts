@@ -1,6 +1,6 @@
 // bf16 on CPUs that do not multiply it: values lie in memory as bf16, and convolutions and linear layers compute in f32, from
 // copies of what they read and rounding what they give. The library's own kernels take bf16 there too, and
-// spend most of their time taking numbers apart.
+// spend most of their time taking numbers apart. Elsewhere single ways do the same (../autotune/full-precision.ts).
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { Layout, StorageType } from '../abi.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
@@ -10,7 +10,7 @@ import { isLarge } from './linear-update.ts';
 export function widened(kernel: Kernel): Kernel {
   return (lowering, node) => {
     if (!isWidened(lowering, node)) return kernel(lowering, node);
-    const { view, finish } = widenedView(lowering, node);
+    const { view, finish } = widenedView(lowering, node, roundedWeights);
     if (!kernel(view, node)) return false;
     finish();
     return true;
@@ -19,12 +19,15 @@ export function widened(kernel: Kernel): Kernel {
 
 /** What a node's products are computed in: the lowering itself, or a view of it in which bf16 is f32. */
 export function productView(lowering: Lowering, node: Node): Lowering {
-  return isWidened(lowering, node) ? widenedView(lowering, node).view : lowering;
+  return isWidened(lowering, node) ? widenedView(lowering, node, roundedWeights).view : lowering;
 }
 
 function isWidened({ natives, storageType }: Lowering, { inputs }: Node): boolean {
   return !natives.multipliesBf16 && storageType(inputs[0] as Value) === 'bf16';
 }
+
+/** What a node computes with in place of weights that are kept in full precision. */
+type Weights = (lowering: Lowering, node: Node, w: Value, layout: Layout) => Tensor;
 
 interface Widened {
   readonly view: Lowering;
@@ -32,7 +35,11 @@ interface Widened {
   finish(): void;
 }
 
-function widenedView(lowering: Lowering, node: Node): Widened {
+export function widenedView(
+  lowering: Lowering,
+  node: Node,
+  weights: Weights = (own, _, w, layout) => own.as(w, layout),
+): Widened {
   const { natives } = lowering;
   const isNarrow = (value: Value): boolean => lowering.storageType(value) === 'bf16';
   // Copies are made anew for each node: kept for the backward pass they would take more memory than f32.
@@ -53,7 +60,7 @@ function widenedView(lowering: Lowering, node: Node): Widened {
       const known = copies.get(value) ?? [];
       const found = known.find((tensor) => natives.sameLayout(tensor.layout, layout));
       if (found !== undefined) return found;
-      const copy = isWeights ? roundedWeights(lowering, node, value, layout) : lowering.temporary(layout);
+      const copy = isWeights ? weights(lowering, node, value, layout) : lowering.temporary(layout);
       if (!isWeights) lowering.move(node, lowering.current(value), copy);
       copies.set(value, [...known, copy]);
       return copy;
