@@ -20,6 +20,14 @@ export function hasAvx512(library: Library): boolean {
   return includes(effectiveIsa(library), isaBits.avx512);
 }
 
+/** What multiplies bf16: matrix units (AMX), vectors (AVX512-BF16), or nothing. */
+export type Bf16Units = 'matrices' | 'vectors' | 'none';
+
+export function bf16Units(isa: number, major: 2 | 3): Bf16Units {
+  if (includes(isa, isaBits.amx[major])) return 'matrices';
+  return includes(isa, isaBits.avx512Bf16) ? 'vectors' : 'none';
+}
+
 export function isaName(isa: number, major: 2 | 3): string {
   if (includes(isa, isaBits.amx[major])) return 'AVX-512 with AMX';
   if (includes(isa, isaBits.avx512Bf16)) return 'AVX-512 with BF16';

@@ -23,7 +23,7 @@ import {
 import { openV2 } from './abi-v2.ts';
 import { openV3 } from './abi-v3.ts';
 import { openTeam, type Team } from './code/team.ts';
-import { computeTypes, effectiveIsa, hasAvx512 } from './isa.ts';
+import { type Bf16Units, bf16Units, effectiveIsa, hasAvx512 } from './isa.ts';
 import type { Library } from './library.ts';
 import { createSeries, type NativeCall } from './series.ts';
 
@@ -66,8 +66,8 @@ export interface Natives {
   memory(layout: Layout, address: bigint): bigint;
   /** Runs a primitive; `what` says in an error what failed. */
   execute(primitive: bigint, table: BigUint64Array, what: string): void;
-  /** Whether the CPU multiplies bf16; where it does not, the library emulates that. */
-  readonly multipliesBf16: boolean;
+  /** What multiplies bf16; where nothing does, the library emulates it. */
+  readonly bf16Units: Bf16Units;
   /** The address of AVX-512 code that is made once for each `key`; undefined where none can run on OpenMP's threads. */
   code(key: string, make: (team: Team) => Uint8Array): bigint | undefined;
   /** The call that runs such code on all threads, over a table of addresses. */
@@ -241,7 +241,7 @@ export function createNatives(library: Library): Natives {
   return {
     library,
     normalizationGradientTakesShift: dialect.normalizationGradientTakesShift,
-    multipliesBf16: computeTypes(effectiveIsa(library))[0] === 'bf16',
+    bf16Units: bf16Units(effectiveIsa(library), library.major),
     postOperand: (i) => dialect.postOperandBase * (i + 1) + argument.src1,
     scalesAreArguments: dialect.scalesAreArguments,
     plainLayout: (dims, type) => strided(dims, type, rowMajorStrides(dims)),

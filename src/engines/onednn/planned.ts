@@ -3,8 +3,9 @@
 import { type Graph, liveNodes, type Node, type Value } from '../../graph/graph.ts';
 import { adaptivePoolsAsProducts } from '../../graph/rewrite/adaptive-pools.ts';
 import { poolBeforeRelu } from '../../graph/rewrite/pool-before-relu.ts';
-import { type Recomputed, recompute } from '../../graph/rewrite/recompute.ts';
+import { type Recomputed, type RecomputeOptions, recompute } from '../../graph/rewrite/recompute.ts';
 import type { CompileOptions } from '../engine.ts';
+import { elementBytes } from './abi.ts';
 import type { Tuner } from './autotune/tuner.ts';
 import { planFusion } from './fusion.ts';
 import { kernels } from './kernels/index.ts';
@@ -32,7 +33,10 @@ export function planProgram(
   given: Graph,
   { recompute: what, ...options }: PlanOptions,
 ): PlannedProgram {
-  const { graph, nodes } = ordered(given, what, options.dtype);
+  const { graph, nodes } = ordered(given, what, {
+    elementBytes: elementBytes[options.dtype],
+    macsPerByte: macsPerByte[options.dtype === 'bf16' ? natives.bf16Units : 'none'],
+  });
   const prepared = withQuantisation(graph, nodes, { fusion: planFusion(graph, nodes), kernels });
   const { tuner } = options;
   const planned = (own: Tuner | undefined): PlannedProgram => {
@@ -94,24 +98,26 @@ function checkBounds({ prologue, steps }: Lowered): void {
 }
 
 /**
- * Multiply-adds of the convolutions while a byte is moved. In bf16, where matrix units multiply ten times as fast,
+ * Multiply-adds of the convolutions while a byte is moved, by what multiplies. Where matrix units do, ten times as fast,
  * memory is what a step waits for, and half of the bytes are gone already: little is worth being recomputed.
  */
-const macsPerByte = { f32: 5, bf16: 40 };
+const macsPerByte = { none: 5, vectors: 10, matrices: 40 };
 /** The share of a step that recomputing may take where nobody asked for it. */
 const limit = 0.025;
+
+type Costs = Pick<RecomputeOptions, 'elementBytes' | 'macsPerByte'>;
 
 /** The graph that runs, and the order. */
 function ordered(
   given: Graph,
   what: CompileOptions['recompute'],
-  dtype: 'f32' | 'bf16',
+  costs: Costs,
 ): { graph: Graph; nodes: readonly Node[] } {
   const even = adaptivePoolsAsProducts(given);
   const graph = even.updates.size === 0 ? even : poolBeforeRelu(even);
   const nodes = schedule(liveNodes(graph));
   if (what === 'none' || graph.updates.size === 0) return { graph, nodes };
-  const { graph: rewritten } = recomputed(graph, nodes, what, dtype);
+  const { graph: rewritten } = recomputed(graph, nodes, what, costs);
   return rewritten === graph ? { graph, nodes } : { graph: rewritten, nodes: schedule(liveNodes(rewritten)) };
 }
 
@@ -119,7 +125,7 @@ function recomputed(
   graph: Graph,
   nodes: readonly Node[],
   what: CompileOptions['recompute'],
-  dtype: 'f32' | 'bf16',
+  costs: Costs,
 ): Recomputed {
   // Batch norm keeps the signs of what its ReLU gives, one bit each: the ReLU's gradient reads nothing else.
   const signsKept = new Set(planFusion(graph, nodes).reluBackwardInto.values());
@@ -127,8 +133,7 @@ function recomputed(
     what: what === 'segments' ? 'segments' : 'cheap',
     nodes,
     signsKept,
-    elementBytes: dtype === 'bf16' ? 2 : 4,
-    macsPerByte: macsPerByte[dtype],
+    ...costs,
     ...(what === undefined && { limit }),
   });
 }

@@ -16,7 +16,7 @@ export function inFullPrecision(way: Implementation, describe: Ways['describe'])
     lower(lowering, node, primitive) {
       const { natives, storageType } = lowering;
       const [input] = node.inputs;
-      if (!natives.multipliesBf16 || input === undefined || storageType(input) !== 'bf16') return false;
+      if (natives.bf16Units === 'none' || input === undefined || storageType(input) !== 'bf16') return false;
       const { view, finish } = widenedView(lowering, node);
       const first = describe(view, node);
       if (first === undefined) return false;

@@ -4,10 +4,11 @@
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementCount } from '../../../graph/tensor.ts';
+import { elementBytes } from '../abi.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
 import { convolutionCode } from '../code/convolution.ts';
-import { type ConvolutionSizes, cutOf, flattened, lanes } from '../code/cut.ts';
-import { gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
+import { type ConvolutionSizes, cutOf, flattened, lanes, vectorBytes } from '../code/cut.ts';
+import { type GradientCut, gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
 import { zipCode } from '../code/zip.ts';
 import { otherOperand } from '../fusion.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
@@ -126,7 +127,7 @@ export const generatedWeightGradient: Implementation = {
     const [x, dy] = node.inputs as [Value, Value];
     const [dw, db] = node.outputs as [Value, Value?];
     const wanted = primitive.layout('diffWeights');
-    const pairs = natives.multipliesBf16 && lowering.storageType(x) === 'bf16';
+    const pairs = natives.bf16Units !== 'none' && lowering.storageType(x) === 'bf16';
     if (!isSimple(attributes) || wanted === undefined) return false;
     const plan = planOf(lowering, {
       ...{ from: x, to: dy, window: windowOf(dw), stride: stride[0], padding, divisions },
@@ -134,41 +135,91 @@ export const generatedWeightGradient: Implementation = {
     });
     const cut = plan && gradientCutOf(plan.sizes);
     if (plan === undefined || cut === undefined) return false;
-    const { sizes } = plan;
-    const address = natives.code(`weights ${JSON.stringify(sizes)}`, (team) =>
-      weightGradientCode(sizes, cut, team),
-    );
-    const sums = db && natives.code(`sums ${JSON.stringify(sizes)}`, (team) => channelSumsCode(sizes, team));
-    if (address === undefined || (db !== undefined && sums === undefined)) return false;
-    const code = { implementation: pairs ? pairImplementation : implementation, instead: primitive };
-    const operands = [
-      [x, plan.source],
-      [dy, plan.target],
-    ] as const;
-    const zips = pairs ? operands.map(([value]) => zipOf(lowering, value)) : [];
-    if (zips.includes(undefined)) return false;
-    const [picture, signal] = operands.map(([value, layout], i) => {
-      const tensor = lowering.as(value, layout);
-      const address = zips[i];
-      if (address === undefined) return tensor;
-      const zipped = lowering.temporary(natives.plainLayout(value.shape, 'bf16'));
-      lowering.code(node, { ...code, address }, [tensor, zipped], 'pairs');
-      return zipped;
-    }) as [Tensor, Tensor];
+    const chunks = chunksOf(lowering, { x, dy, plan, cut }, db !== undefined);
+    if (chunks === undefined) return false;
+    const operands = [lowering.as(x, plan.source), lowering.as(dy, plan.target)] as const;
     const target = filterTarget(lowering, node, dw, plan.filters, wanted);
-    lowering.code(node, { ...code, address }, [picture, signal, target.tensor]);
-    target.finish();
-    if (db !== undefined && sums !== undefined) {
-      const total = lowering.define(db, lowering.plainLayout(db));
-      lowering.code(node, { ...code, address: sums }, [signal, total], 'biasGradient');
+    const total = db && lowering.define(db, lowering.plainLayout(db));
+    const code = { implementation: pairs ? pairImplementation : implementation, instead: primitive };
+    for (const { zips, weights, sums } of chunks) {
+      const [picture, signal] = operands.map((tensor, i) => {
+        const zip = zips[i];
+        if (zip === undefined) return tensor;
+        const zipped = lowering.temporary(natives.plainLayout([zip.bytes], 'u8'));
+        const from = { ...tensor, byteOffset: (tensor.byteOffset ?? 0) + zip.byteOffset };
+        lowering.code(node, { ...code, address: zip.address }, [from, zipped], 'pairs');
+        return zipped;
+      }) as [Tensor, Tensor];
+      lowering.code(node, { ...code, address: weights }, [picture, signal, target.tensor]);
+      if (sums !== undefined && total !== undefined)
+        lowering.code(node, { ...code, address: sums }, [signal, total], 'biasGradient');
     }
+    target.finish();
     return true;
   },
 };
 
-/** Code that makes pairs of two pictures each; undefined where there is none for such pictures. */
-function zipOf({ natives }: Lowering, { shape: [pictures = 1, ...picture] }: Value): bigint | undefined {
-  const size = { pairs: pictures / 2, numbers: elementCount(picture) };
-  if (size.numbers % lanes > 0) return undefined;
-  return natives.code(`zip ${JSON.stringify(size)}`, (team) => zipCode(size, team));
+/** Pictures whose gradients are summed up at a time: all, or so many pairs that they stay in a cache. */
+interface Chunk {
+  /** Of the picture and of the results' gradient; none where they are read as they lie. */
+  readonly zips: readonly Zip[];
+  readonly weights: bigint;
+  readonly sums: bigint | undefined;
+}
+
+interface Zip {
+  readonly address: bigint;
+  /** Where the chunk begins, and how long it is. */
+  readonly byteOffset: number;
+  readonly bytes: number;
+}
+
+/** Bytes of pairs that a cache keeps until they are read again. */
+const chunkBytes = 4_000_000;
+
+interface WeightGradient {
+  readonly x: Value;
+  readonly dy: Value;
+  readonly plan: Plan;
+  readonly cut: GradientCut;
+}
+
+/** Undefined where there is no such code. */
+function chunksOf(
+  { natives }: Lowering,
+  { x, dy, plan: { sizes: whole, filters }, cut }: WeightGradient,
+  hasBias: boolean,
+): Chunk[] | undefined {
+  const numbers = [x, dy].map(({ shape }) => elementCount(shape.slice(1)));
+  if (whole.pairs && numbers.some((count) => count % lanes > 0)) return undefined;
+  const pairBytes = numbers.map((count) => 2 * count * elementBytes.bf16);
+  const { sets, blocks, groups, channels } = filters.filling;
+  const weightBytes = sets * blocks * groups * channels * whole.kh * whole.kw * vectorBytes;
+  // Sums that go to memory and back are to be few beside what is read for them.
+  const worthwhile = Math.max(chunkBytes, 2 * weightBytes) / sum(pairBytes);
+  const atATime = whole.pairs ? Math.min(whole.pictures, Math.ceil(worthwhile)) : whole.pictures;
+  const firsts = Array.from({ length: Math.ceil(whole.pictures / atATime) }, (_, i) => i * atATime);
+  const chunks = firsts.map((first): Chunk | undefined => {
+    const sizes = { ...whole, pictures: Math.min(atATime, whole.pictures - first) };
+    const adds = first > 0;
+    const key = JSON.stringify([adds, sizes]);
+    const weights = natives.code(`weights ${key}`, (team) => weightGradientCode(sizes, cut, team, adds));
+    const sums = hasBias
+      ? natives.code(`sums ${key}`, (team) => channelSumsCode(sizes, team, adds))
+      : undefined;
+    const zips = (sizes.pairs ? numbers : []).flatMap((count, i): Zip[] => {
+      const size = { pairs: sizes.pictures, numbers: count };
+      const address = natives.code(`zip ${JSON.stringify(size)}`, (team) => zipCode(size, team));
+      const bytes = pairBytes[i] as number;
+      return address === undefined
+        ? []
+        : [{ address, byteOffset: first * bytes, bytes: sizes.pictures * bytes }];
+    });
+    return weights === undefined ? undefined : { zips, weights, sums };
+  });
+  return chunks.every((chunk) => chunk !== undefined) ? chunks : undefined;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

@@ -34,24 +34,26 @@ describe.skipIf(!runs)(`generated sums of channels${whyNot}`, () => {
     expect(all[behind]).toBe(Math.fround(Math.sin(behind)));
   });
 
-  it.skipIf(!multipliesBf16)('pairs of bf16 (where the CPU multiplies them)', () => {
+  it.skipIf(!multipliesBf16)('pairs of bf16, added to what is there (where the CPU multiplies them)', () => {
     const { library, natives } = here();
     const [pictures, blocks, pixels] = [3, 2, 13];
+    const before = 0.25;
     const count = pictures * blocks * pixels * 16;
     const region = allocateRegion(library, (count + blocks * 16) * 4);
     const all = region.floats(0, count + blocks * 16);
     const bits = new Uint32Array(all.buffer, all.byteOffset, all.length);
     const next = random(3);
     for (let i = 0; i < count; i++) bits[i] = randomBf16(next) | (randomBf16(next) << 16);
+    all.fill(before, count);
     const group = pixels * 64;
     const target = { picture: blocks * group, group, row: group, pixel: 64 };
     const address = natives.code('pairs', (team) =>
-      channelSumsCode({ pictures, blocks, oh: 1, ow: pixels, target, pairs: true }, team),
+      channelSumsCode({ pictures, blocks, oh: 1, ow: pixels, target, pairs: true }, team, true),
     );
     natives.runCode(address as bigint, BigUint64Array.of(region.address, region.address + BigInt(count * 4)));
     const [first, second] = halvesOf(all.slice(0, count));
     for (let channel = 0; channel < blocks * 16; channel++) {
-      let sum = 0;
+      let sum = before;
       for (let n = 0; n < pictures; n++)
         for (let pixel = 0; pixel < pixels; pixel++) {
           const i = ((n * blocks + (channel >> 4)) * pixels + pixel) * 16 + (channel & 15);

@@ -11,7 +11,7 @@ const sums = 8;
 /** In bf16. */
 const pairOfOnes = 0x3f803f80;
 
-/** `target`: what is summed up. Every thread has blocks of channels of its own. */
+/** `target`: what is summed up; `adds`: to what is there already. Every thread has blocks of channels of its own. */
 export function channelSumsCode(
   {
     pictures,
@@ -22,6 +22,7 @@ export function channelSumsCode(
     pairs,
   }: Pick<ConvolutionSizes, 'pictures' | 'blocks' | 'oh' | 'ow' | 'target' | 'pairs'>,
   team: Team,
+  adds = false,
 ): Uint8Array {
   const [from, picture, left, more] = [r.si, r.r14, r.cx, r.r8] as const;
   const pixels = oh * ow;
@@ -68,6 +69,7 @@ export function channelSumsCode(
       for (let half = sums / 2; half >= 1; half /= 2) for (let i = 0; i < half; i++) code.add(i, i, i + half);
       code.multiplyBy(from, item, vectorBytes);
       code.combine('add', from, at(args, slots.sums));
+      if (adds) code.add(0, 0, at(from));
       code.store(at(from), 0);
     },
   );

@@ -19,7 +19,7 @@ export function here() {
   return found;
 }
 /** Whether the CPU multiplies bf16. */
-export const multipliesBf16 = runs && found?.natives.multipliesBf16 === true;
+export const multipliesBf16 = runs && found?.natives.bf16Units !== 'none';
 /** Behind the title of what is skipped otherwise. */
 export const whyNot = runs ? '' : ' (skipped: no AVX-512 or no OpenMP here)';
 

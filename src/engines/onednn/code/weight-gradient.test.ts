@@ -18,7 +18,11 @@ interface Rooms {
 }
 
 /** Runs the code on numbers of its own and gives them with what came out; `margins`: what lies around the results. */
-function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Array[] } {
+function run(
+  sizes: GradientSizes,
+  seed: number,
+  adds = false,
+): Rooms & { there: Float32Array; margins: Float32Array[] } {
   const { library, natives } = here();
   const { pictures, sets, groups, channels, blocks, narrow, h, w, oh, ow, kh, kw } = sizes;
   const counts = [
@@ -43,8 +47,8 @@ function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Arra
   const before = all.slice();
   const cut = gradientCutOf(sizes);
   if (cut === undefined) throw new Error('No tile fits.');
-  const address = natives.code(JSON.stringify(['gradient', sizes]), (team) =>
-    weightGradientCode(sizes, cut, team),
+  const address = natives.code(JSON.stringify(['gradient', adds, sizes]), (team) =>
+    weightGradientCode(sizes, cut, team, adds),
   );
   natives.runCode(
     address as bigint,
@@ -55,7 +59,7 @@ function run(sizes: GradientSizes, seed: number): Rooms & { margins: Float32Arra
   const first = (places[2] as number) / 4;
   const end = first + (counts[2] as number);
   return {
-    ...{ source: part(before, 0), signal: part(before, 1), weights: part(all, 2) },
+    ...{ source: part(before, 0), signal: part(before, 1), weights: part(all, 2), there: part(before, 2) },
     margins: [all.slice(0, first), before.slice(0, first), all.slice(end), before.slice(end)],
   };
 }
@@ -131,13 +135,14 @@ function sumsOf(sizes: GradientSizes, { source: picture, signal }: Rooms): Float
 }
 
 describe.skipIf(!runs)(`generated weight gradients${whyNot}`, () => {
-  const check = (sizes: GradientSizes, seed: number): void => {
-    const got = run(sizes, seed);
+  const check = (sizes: GradientSizes, seed: number, adds = false): void => {
+    const got = run(sizes, seed, adds);
     const [before, beforeOnce, after, afterOnce] = got.margins;
     // Everything but the results has to be what it was, bit by bit.
     expect(before).toEqual(beforeOnce);
     expect(after).toEqual(afterOnce);
-    const wanted = expected(sizes, got);
+    const sums = expected(sizes, got);
+    const wanted = adds ? sums.map((each, i) => each + (got.there[i] as number)) : sums;
     const furthest = got.weights.reduce(
       (most, value, i) => Math.max(most, Math.abs(value - (wanted[i] as number))),
       0,
@@ -146,6 +151,7 @@ describe.skipIf(!runs)(`generated weight gradients${whyNot}`, () => {
   };
   const named = seeds.map((seed) => [draw(seed).text, seed] as const);
   it.each(named)('%s', (_, seed) => check(draw(seed).sizes, seed));
+  it.each(named.slice(0, 9))('added to what is there: %s', (_, seed) => check(draw(seed).sizes, seed, true));
   it.skipIf(!multipliesBf16).each(named)('pairs of bf16 (where the CPU multiplies them): %s', (_, seed) =>
     check({ ...draw(seed).sizes, pairs: true }, seed),
   );

@@ -107,7 +107,13 @@ function costOf(parts: readonly number[], blocks: number, sizes: GradientSizes):
   return cycles.reduce((sum, each) => sum + each, 0) / (channels * blocks * kw);
 }
 
-export function weightGradientCode(sizes: GradientSizes, cut: GradientCut, team: Team): Uint8Array {
+/** `adds`: to what is there already. */
+export function weightGradientCode(
+  sizes: GradientSizes,
+  cut: GradientCut,
+  team: Team,
+  adds = false,
+): Uint8Array {
   const { sets, groups, channels, kh, narrow } = sizes;
   const bundles = sizes.blocks / sets / cut.blocks;
   const code = new Assembler();
@@ -119,7 +125,7 @@ export function weightGradientCode(sizes: GradientSizes, cut: GradientCut, team:
       code.keep(at(r.sp, stack.args), args);
       code.addressOf(table, behind);
     },
-    () => itemCode(code, sizes, cut),
+    () => itemCode(code, sizes, cut, adds),
   );
   code.place(behind);
   code.numbers(
@@ -170,13 +176,13 @@ function locate(code: Assembler, sizes: GradientSizes, cut: GradientCut): void {
   code.keep(at(r.sp, stack.weights), row);
 }
 
-function itemCode(code: Assembler, sizes: GradientSizes, cut: GradientCut): void {
+function itemCode(code: Assembler, sizes: GradientSizes, cut: GradientCut, adds: boolean): void {
   const { pictures, oh, source, target } = sizes;
   locate(code, sizes, cut);
   const left = at(r.sp, stack.left);
   code.set(count, pictures);
   code.keep(left, count);
-  code.set(count, 0);
+  code.set(count, adds ? 1 : 0);
   code.keep(at(r.sp, stack.begun), count);
   const nextPictures = code.here();
   code.set(count, cut.pictures);

@@ -23,7 +23,7 @@ export function productView(lowering: Lowering, node: Node): Lowering {
 }
 
 function isWidened({ natives, storageType }: Lowering, { inputs }: Node): boolean {
-  return !natives.multipliesBf16 && storageType(inputs[0] as Value) === 'bf16';
+  return natives.bf16Units === 'none' && storageType(inputs[0] as Value) === 'bf16';
 }
 
 /** What a node computes with in place of weights that are kept in full precision. */
