@@ -8,7 +8,7 @@ import { chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType } from '../src/engines/engine.ts';
 import { median } from '../src/median.ts';
 import { type Contender, startContender, type TurnOptions, takeTurns } from './contender.ts';
-import type { BenchOptions } from './part.ts';
+import type { BenchOptions, Part } from './part.ts';
 import { findPythons, type Python } from './pythons.ts';
 import { exportForRivals } from './rival-file.ts';
 
@@ -88,17 +88,30 @@ export function onnxruntimeEntrant(file: string): Entrant {
   return { name: 'onnxruntime', kind: 'onnxruntime', variants: [['', process.execPath, args]] };
 }
 
-/** The types that are compared, and what a reader has to know of them. */
-export function comparedTypes(): { readonly dtypes: readonly ComputeType[]; readonly remark: string } {
-  const { dtypes } = chooseEngine('onednn').engine.describe();
-  if (!dtypes.includes('bf16')) return { dtypes: ['f32'], remark: 'bf16 does not run on this CPU.' };
-  const isNative = dtypes[0] === 'bf16';
-  return {
-    dtypes: ['f32', 'bf16'],
-    remark: isNative
-      ? ''
-      : 'This CPU does not multiply bf16. Everybody here has to do without: the goals for bf16 are meant for CPUs that do.',
-  };
+/** The types that run here. */
+export function comparedTypes(): readonly ComputeType[] {
+  return computeTypes().includes('bf16') ? ['f32', 'bf16'] : ['f32'];
+}
+
+/** What a reader has to know of figures in bf16; nothing where the CPU multiplies it. */
+export function bf16Remark(): string {
+  const dtypes = computeTypes();
+  if (!dtypes.includes('bf16')) return 'bf16 does not run on this CPU.';
+  return dtypes[0] === 'bf16'
+    ? ''
+    : 'This CPU does not multiply bf16. Everybody here has to do without: the goals for bf16 are meant for CPUs that do.';
+}
+
+function computeTypes(): readonly string[] {
+  return chooseEngine('onednn').engine.describe().dtypes;
+}
+
+/** A part for each type, so that each may be measured on a machine that it is meant for: `NAME` in f32, `NAME-bf16`. */
+export function inTypes(
+  name: string,
+  make: (dtype: ComputeType, name: string, remark: () => string) => Part,
+): readonly Part[] {
+  return [make('f32', name, () => ''), make('bf16', `${name}-bf16`, bf16Remark)];
 }
 
 /** Starts the variants one after another and keeps the fastest in its last step of warming up. */

@@ -39,6 +39,13 @@ describe('startContender', () => {
       'console.error("no such library"); process.exit(1)',
     ]);
     await expect(failing).rejects.toThrow('lost ended: no such library');
+    const crash =
+      '[vm:7:0:7] Caught signal 8 (integer divide by zero)\\n==== backtrace ====\\n 0 main\\n=====';
+    const crashing = startContender('hurt', process.execPath, [
+      '-e',
+      `console.error("${crash}"); process.exit(1)`,
+    ]);
+    await expect(crashing).rejects.toThrow('hurt ended: Caught signal 8 (integer divide by zero)');
     await expect(startContender('none', '/nowhere/python', [])).rejects.toThrow(/none ended: .*ENOENT/);
   });
 });

@@ -34,12 +34,12 @@ export async function startContender(
   const child: ChildProcess = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let complaints = '';
   child.stderr?.on('data', (chunk) => {
-    complaints = `${complaints}${chunk}`.slice(-2000);
+    complaints = `${complaints}${chunk}`.slice(-mostComplaints);
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   const answer = async (): Promise<unknown> => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended: ${complaints.trim().split('\n').at(-1) || 'no message'}`);
+    if (done) throw new Error(`${name} ended: ${reasonIn(complaints)}`);
     return JSON.parse(value);
   };
   child.on('error', (error) => {
@@ -64,6 +64,15 @@ export async function startContender(
       child.kill();
     },
   };
+}
+
+const mostComplaints = 20_000;
+
+/** The last line, which is what went wrong; before the trace of a crash what its handler says first. */
+function reasonIn(complaints: string): string {
+  const lines = complaints.trim().split('\n');
+  const crash = lines.find((line) => /Caught signal/.test(line));
+  return crash?.replace(/^\[[^\]]*\]\s*/, '') ?? (lines.at(-1) || 'no message');
 }
 
 export interface TurnOptions {

@@ -10,7 +10,7 @@ import { elementCount } from '../src/graph/tensor.ts';
 import { median } from '../src/median.ts';
 import { findNetwork } from '../src/nets/index.ts';
 import { buildNetwork } from '../src/nets/network.ts';
-import { comparedTypes } from './compete.ts';
+import { bf16Remark, comparedTypes } from './compete.ts';
 import { type Part, paragraphs, table } from './part.ts';
 
 const networks = ['googlenet', 'resnet50', 'vgg16', 'resnext50_32x4d'] as const;
@@ -38,7 +38,8 @@ function graphsOf(name: string, batch: number): { plain: Graph; quantised: Graph
 export const int8: Part = {
   name: 'int8',
   async measure({ rounds, steps, only, log }) {
-    const { dtypes, remark } = comparedTypes();
+    const dtypes = comparedTypes();
+    const remark = bf16Remark();
     const { engine } = chooseEngine('onednn');
     const hasBf16 = dtypes.includes('bf16');
     const rows: string[][] = [];

@@ -1,7 +1,7 @@
 // The most memory that a process has had (VmHWM) after two training steps, ours against PyTorch's, each alone. Of
 // PyTorch's memory layouts the one that takes least counts. What the process takes without a network (Node, Python, the
 // libraries) is part of it on both sides.
-import { comparedTypes, type Entrant, laurelEntrant, ratioText, torchEntrant, type Work } from './compete.ts';
+import { type Entrant, inTypes, laurelEntrant, ratioText, torchEntrant, type Work } from './compete.ts';
 import { startContender } from './contender.ts';
 import { measureCases } from './kept.ts';
 import { leftOutList, type Part, paragraphs, table } from './part.ts';
@@ -34,52 +34,52 @@ async function peakOf({ name, variants }: Entrant): Promise<Peak> {
   return { who: name, mebibytes: Math.min(...peaks) };
 }
 
-export const memory: Part = {
-  name: 'memory',
-  async measure(options) {
-    const { found, leftOut: pythons } = findPythons(options.python);
-    const { dtypes, remark } = comparedTypes();
-    const works = new Map(
-      dtypes.flatMap((dtype) =>
-        trained.map(([net, form, batch]) => [
-          dtype === 'f32' ? net : `${net}-${dtype}`,
-          { net, form, batch, dtype, what: 'train' } as const,
-        ]),
-      ),
-    );
-    const { results, leftOut } = await measureCases<readonly Peak[]>(
-      'memory',
-      [...works.keys()],
-      options,
-      async (name) => {
-        const work = works.get(name) as Work;
-        const peaks: Peak[] = [];
-        const entrants = [laurelEntrant(work), ...found.map((python) => torchEntrant(work, python, 'eager'))];
-        for (const entrant of entrants) {
-          const peak = await peakOf(entrant);
-          options.log(`  ${peak.who}: ${peak.mebibytes.toFixed(0)} MiB`);
-          peaks.push(peak);
-        }
-        return peaks;
-      },
-    );
-    const everybody = ['Laurel', ...found.map(({ name }) => name)];
-    const rows = [...results].map(([name, peaks]) => {
-      const { net, dtype, batch } = works.get(name) as Work;
-      const of = (who: string): number | undefined => peaks.find((peak) => peak.who === who)?.mebibytes;
-      const others = peaks.filter(({ who }) => who !== 'Laurel').map(({ mebibytes }) => mebibytes);
-      const ratio = others.length > 0 ? (of('Laurel') ?? Number.NaN) / Math.min(...others) : undefined;
-      return [
-        ...[net, dtype, `${batch}`],
-        ...everybody.map((who) => of(who)?.toFixed(0) ?? ''),
-        ...[ratioText(ratio), goal],
-      ];
-    });
-    return paragraphs(
-      'Largest resident memory of the process of a training, MiB (resnet18 at 32x32, the others at 224x224):',
-      table(['network', 'dtype', 'batch', ...everybody, 'memory against PyTorch', 'goal'], rows),
-      remark,
-      leftOutList([...pythons, ...leftOut]),
-    );
-  },
-};
+export const memory = inTypes(
+  'memory',
+  (dtype, name, remark): Part => ({
+    name,
+    async measure(options) {
+      const { found, leftOut: pythons } = findPythons(options.python);
+      const works = new Map(
+        trained.map(([net, form, batch]) => [net, { net, form, batch, dtype, what: 'train' } as const]),
+      );
+      const { results, leftOut } = await measureCases<readonly Peak[]>(
+        name,
+        [...works.keys()],
+        options,
+        async (net) => {
+          const work = works.get(net) as Work;
+          const peaks: Peak[] = [];
+          const entrants = [
+            laurelEntrant(work),
+            ...found.map((python) => torchEntrant(work, python, 'eager')),
+          ];
+          for (const entrant of entrants) {
+            const peak = await peakOf(entrant);
+            options.log(`  ${peak.who}: ${peak.mebibytes.toFixed(0)} MiB`);
+            peaks.push(peak);
+          }
+          return peaks;
+        },
+      );
+      const everybody = ['Laurel', ...found.map(({ name }) => name)];
+      const rows = [...results].map(([net, peaks]) => {
+        const { batch } = works.get(net) as Work;
+        const of = (who: string): number | undefined => peaks.find((peak) => peak.who === who)?.mebibytes;
+        const others = peaks.filter(({ who }) => who !== 'Laurel').map(({ mebibytes }) => mebibytes);
+        const ratio = others.length > 0 ? (of('Laurel') ?? Number.NaN) / Math.min(...others) : undefined;
+        return [
+          ...[net, dtype, `${batch}`],
+          ...everybody.map((who) => of(who)?.toFixed(0) ?? ''),
+          ...[ratioText(ratio), goal],
+        ];
+      });
+      return paragraphs(
+        'Largest resident memory of the process of a training, MiB (resnet18 at 32x32, the others at 224x224):',
+        table(['network', 'dtype', 'batch', ...everybody, 'memory against PyTorch', 'goal'], rows),
+        remark(),
+        leftOutList([...pythons, ...leftOut]),
+      );
+    },
+  }),
+);

@@ -13,7 +13,7 @@ import { classify } from './classify.ts';
 import { compareRatios, type Ratio, ratiosOf, readRatios, type StoredRatios, saveRatios } from './compare.ts';
 import { data } from './data.ts';
 import { growth } from './growth.ts';
-import { inference } from './inference.ts';
+import { inference, inferenceBf16 } from './inference.ts';
 import { int8 } from './int8.ts';
 import { loads } from './loads.ts';
 import { describeMachine } from './machine.ts';
@@ -33,10 +33,11 @@ import { versions } from './versions.ts';
 
 const parts: readonly Part[] = [
   training,
-  training224,
+  ...training224,
   inference,
+  inferenceBf16,
   int8,
-  memory,
+  ...memory,
   classify,
   growth,
   roofline,

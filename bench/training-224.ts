@@ -1,6 +1,6 @@
 // Whole training steps of the large networks on 224x224 pictures, ours against PyTorch eager and compiled. A case is a
-// network in one compute type (`resnet50`, `resnet50-bf16`): `npm run bench -- training-224 --only resnet50`.
-import { comparedTypes, competeWith, type Outcome, type Row, ratioText, verdict } from './compete.ts';
+// network: `npm run bench -- training-224-bf16 --only resnet50`.
+import { competeWith, inTypes, type Outcome, type Row, ratioText, verdict } from './compete.ts';
 import { measureCases } from './kept.ts';
 import { leftOutList, type Part, paragraphs, table } from './part.ts';
 import { findPythons } from './pythons.ts';
@@ -20,39 +20,31 @@ function goalOf(net: string, dtype: string): string {
   return net === 'resnet50' ? '3x or more' : '2.5x or more';
 }
 
-export const training224: Part = {
-  name: 'training-224',
-  async measure(options) {
-    const { dtypes, remark } = comparedTypes();
-    const works = new Map(
-      dtypes.flatMap((dtype) =>
-        Object.entries(batches).map(([net, batch]) => [
-          dtype === 'f32' ? net : `${net}-${dtype}`,
-          { net, form: 'imagenet', batch, dtype, what: 'train' } as const,
+export const training224 = inTypes(
+  'training-224',
+  (dtype, name, remark): Part => ({
+    name,
+    async measure(options) {
+      const { results, leftOut } = await measureCases<Outcome>(name, Object.keys(batches), options, (net) => {
+        const work = { net, form: 'imagenet', batch: batches[net] as number, dtype, what: 'train' } as const;
+        return competeWith(work, { torch: true, onnxruntime: false }, options);
+      });
+      const outcomes = [...results.values()];
+      return paragraphs(
+        'Whole training steps at 224x224, images/s:',
+        comparison(outcomes, goalOf),
+        remark(),
+        leftOutList([
+          ...findPythons(options.python).leftOut,
+          ...leftOut,
+          ...outcomes.flatMap(({ work, leftOut: reasons }) =>
+            reasons.map((reason) => `${work.net}: ${reason}`),
+          ),
         ]),
-      ),
-    );
-    const { results, leftOut } = await measureCases<Outcome>(
-      'training-224',
-      [...works.keys()],
-      options,
-      (name) => competeWith(works.get(name) as Outcome['work'], { torch: true, onnxruntime: false }, options),
-    );
-    const outcomes = [...results.values()];
-    return paragraphs(
-      'Whole training steps at 224x224, images/s:',
-      comparison(outcomes, goalOf),
-      remark,
-      leftOutList([
-        ...findPythons(options.python).leftOut,
-        ...leftOut,
-        ...outcomes.flatMap(({ work, leftOut: reasons }) =>
-          reasons.map((reason) => `${work.net}: ${reason}`),
-        ),
-      ]),
-    );
-  },
-};
+      );
+    },
+  }),
+);
 
 /** A row for each work, a column for each who took part in any, images/s. */
 export function comparison(

@@ -1,6 +1,14 @@
 // Whole training steps (forward, backward, SGD with Nesterov momentum) of ResNet-18 on 32x32 pictures at batch 128,
 // ours against every PyTorch that is here.
-import { comparedTypes, competeWith, describeRow, type Outcome, ratioText, verdict } from './compete.ts';
+import {
+  bf16Remark,
+  comparedTypes,
+  competeWith,
+  describeRow,
+  type Outcome,
+  ratioText,
+  verdict,
+} from './compete.ts';
 import { measureCases } from './kept.ts';
 import { measureLoader } from './loader.ts';
 import { leftOutList, type Part, table } from './part.ts';
@@ -12,7 +20,8 @@ const batch = 128;
 export const training: Part = {
   name: 'training',
   async measure(options) {
-    const { dtypes, remark } = comparedTypes();
+    const dtypes = comparedTypes();
+    const remark = bf16Remark();
     const { results, leftOut } = await measureCases<Outcome>('training', dtypes, options, (dtype) => {
       const found = dtypes.find((each) => each === dtype) ?? 'f32';
       const work = { net: 'resnet18', form: 'cifar', batch, dtype: found, what: 'train' } as const;

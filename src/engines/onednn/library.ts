@@ -10,6 +10,7 @@ import {
   stringAt,
   viewOf,
 } from '../../foreign.ts';
+import { tellCaches } from './hidden-caches.ts';
 
 export type { NativeFunction, Pointer };
 
@@ -70,6 +71,7 @@ export function openLibrary(): Library {
   if (major !== 2 && major !== 3) {
     throw new Error(`${name} is oneDNN ${version}, and Laurel knows the interfaces of 2.x and 3.x only`);
   }
+  if (major === 3) tellCaches(library);
   return {
     major,
     version,

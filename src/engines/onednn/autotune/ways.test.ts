@@ -2,12 +2,15 @@
 // table to which it applies, against the reference.
 import { describe, expect, it } from 'vitest';
 import { createGraph } from '../../../graph/graph.ts';
+import { convolution } from '../../../graph/ops/convolution.ts';
+import { gradientCases, grid, weights } from '../../cases/case.ts';
 import { compareResults, type OpCase, opCases, type Results, runCase } from '../../cases.ts';
 import type { ComputeType, Engine, ProgramReport } from '../../engine.ts';
 import { createReferenceEngine } from '../../reference/index.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
 import { inFullName } from './full-precision.ts';
 import { generatedName } from './generated.ts';
+import { primitiveName } from './ways.ts';
 import { winogradNames } from './winograd.ts';
 
 const { engine: found, reason } = tryCreateOneDnnEngine();
@@ -103,6 +106,27 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       },
     );
   }
+
+  it.skipIf(dtypes[0] !== 'bf16' || !generates)(
+    'take pairs of pictures a few at a time (skipped where nothing multiplies bf16)',
+    () => {
+      const feeds = { x: grid(6, 32, 128, 128), w: weights(32, 32, 3, 3), b: weights(32) };
+      const [, gradients] = gradientCases('convolution', 'large pictures', feeds, (v) =>
+        convolution(v.x, v.w, v.b, { padding: 1 }),
+      );
+      const opCase = gradients as OpCase;
+      const [first, pairs] = [primitiveName, generatedName].map((implementation) => {
+        const made: string[] = [];
+        const watching = watched(({ steps }) => made.push(...steps.map(({ op }) => op)));
+        return { results: runCase(watching, opCase, { dtype: 'bf16', implementation }), made };
+      });
+      const count = (op: string): number => pairs?.made.filter((each) => each === op).length ?? 0;
+      expect([count('pairs'), count('convolutionBackwardWeights'), count('biasGradient')]).toEqual([6, 3, 3]);
+      const { dw, db } = pairs?.results ?? {};
+      const wanted = first?.results ?? {};
+      compareResults({ dw, db } as Results, { dw: wanted.dw, db: wanted.db } as Results, 1e-4);
+    },
+  );
 
   it('apply to the ops that they are for', () => {
     const on = (name: string): string[] => [...(taken.get(name) ?? [])].sort();
