@@ -1,7 +1,7 @@
 // What loads cost beside multiply-adds: a loop over registers alone, and the same loop with so many loads of whole registers
 // from the first cache, on all threads. Tiles of generated code are chosen by what `cyclesFor` makes of it.
 import { Assembler, at, r } from '../src/engines/onednn/code/assembler.ts';
-import { cyclesFor } from '../src/engines/onednn/code/cut.ts';
+import { cyclesFor, lanes } from '../src/engines/onednn/code/cut.ts';
 import { openLibrary } from '../src/engines/onednn/library.ts';
 import { allocateRegion } from '../src/engines/onednn/memory.ts';
 import { createNatives } from '../src/engines/onednn/natives.ts';
@@ -16,7 +16,7 @@ const repetitions = 20_000;
 const [firstFree, free] = [multiplyAdds, 6];
 
 /** The first registers are sums, the next take what is loaded, the last two are the factors. */
-function loop(loads: number): Uint8Array {
+function loop(loads: number, operation: 'multiplyAdd' | 'multiplyAddPairs'): Uint8Array {
   const code = new Assembler();
   code.move(r.si, at(r.di));
   for (let register = 0; register < 32; register++) code.clear(register);
@@ -27,7 +27,7 @@ function loop(loads: number): Uint8Array {
     const before = Math.floor((i * loads) / multiplyAdds);
     if (Math.floor(((i + 1) * loads) / multiplyAdds) > before)
       code.broadcast(firstFree + (before % free), at(r.si, 64 * before));
-    code.multiplyAdd(i, 30, 31);
+    code[operation](i, 30, 31);
   }
   code.combineWith('subtract', r.cx, 1);
   code.jump(again, 'notEqual');
@@ -43,13 +43,18 @@ export const loads: Part = {
     try {
       const region = allocateRegion(library, 64 * multiplyAdds);
       const argument = BigUint64Array.of(region.address);
-      const codes = loadCounts.flatMap((count) => natives.code(`${count} loads`, () => loop(count)) ?? []);
+      const codes = loadCounts.flatMap(
+        (count) => natives.code(`${count} loads`, () => loop(count, 'multiplyAdd')) ?? [],
+      );
+      const pairs =
+        natives.bf16Units === 'none' ? undefined : natives.code('pairs', () => loop(0, 'multiplyAddPairs'));
       if (codes.length < loadCounts.length)
         return `Nothing was measured.${leftOutList(['all: no AVX-512 or no OpenMP here'])}`;
-      const times = codes.map((): number[] => []);
+      const measured = [...codes, ...(pairs === undefined ? [] : [pairs])];
+      const times = measured.map((): number[] => []);
       // Shorter than the clock stays the same.
       for (let round = 0; round < 30 * rounds; round++) {
-        for (const [i, code] of codes.entries()) {
+        for (const [i, code] of measured.entries()) {
           const before = performance.now();
           natives.runCode(code, argument);
           times[i]?.push(performance.now() - before);
@@ -59,6 +64,11 @@ export const loads: Part = {
       const byModel = (count: number): number =>
         cyclesFor({ multiplyAdds, permutations: 0, loads: 0 }) /
         cyclesFor({ multiplyAdds, permutations: 0, loads: count });
+      const gigaflops = (ms: readonly number[], products: number): string =>
+        ((2 * lanes * products * multiplyAdds * repetitions * library.threads(0)) / median(ms) / 1e6).toFixed(
+          0,
+        );
+      const inPairs = times[codes.length];
       const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
       const rows = loadCounts.map((count, i) => {
         const ratios = (times[i] as number[]).map((ms, round) => (alone[round] as number) / ms);
@@ -67,6 +77,8 @@ export const loads: Part = {
       return paragraphs(
         `Speed of ${multiplyAdds} multiply-adds of whole registers with so many loads beside them, of the speed without:`,
         table(['loads', 'measured', 'as tiles are chosen by'], rows),
+        `Without loads: ${gigaflops(alone, 1)} GFLOP/s in f32` +
+          `${inPairs === undefined ? '' : `, ${gigaflops(inPairs, 2)} in bf16, two products a lane`}.`,
       );
     } finally {
       natives.dispose();
