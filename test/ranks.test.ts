@@ -156,7 +156,19 @@ describe.skipIf(launchers.length === 0)('laurel train by ranks (skipped where th
   });
 
   it('has batch norms agree, each by itself or all together', slow, async () => {
-    const small = ['--form', 'cifar', '--epochs', '2', '--engine', 'onednn', '--batch', '12', '--no-flip'];
+    const small = [
+      '--form',
+      'cifar',
+      '--epochs',
+      '2',
+      '--engine',
+      'onednn',
+      '--batch',
+      '12',
+      '--no-flip',
+      '--dtype',
+      'f32',
+    ];
     const train = (out: string, ...more: string[]): string[] => [
       ...['train', 'resnet20', '--data', data, '--out', out, '--seed', '3', '--lr', '0.001', '--json'],
       ...['--schedule', 'constant', '--no-warnings', '--last-batch', 'keep', '--smoke'],
