@@ -101,7 +101,7 @@ function checkBounds({ prologue, steps }: Lowered): void {
  * Multiply-adds of the convolutions while a byte is moved, by what multiplies. Where matrix units do, ten times as fast,
  * memory is what a step waits for, and half of the bytes are gone already: little is worth being recomputed.
  */
-const macsPerByte = { none: 5, vectors: 10, matrices: 40 };
+const macsPerByte = { none: 5, vectors: 8, matrices: 40 };
 /** The share of a step that recomputing may take where nobody asked for it. */
 const limit = 0.025;
 
