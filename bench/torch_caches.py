@@ -13,13 +13,13 @@ TOLD = struct.pack("<10I", *SIZES, *[0] * 7)
 
 
 def tell_caches():
-    """Whether it had to, and could."""
+    """Nothing where the library knows of caches."""
     loaded = [line.split()[-1] for line in open("/proc/self/maps") if "libdnnl.so" in line]
     if not loaded:
-        return False
+        return
     size_of = getattr(ctypes.CDLL(loaded[0]), SYMBOL, None)
     if size_of is None or size_of(1) > 1:
-        return False
+        return
     previous = ""
     for line in open("/proc/self/maps"):
         begin, end, rights, name = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+\s*(.*)", line).groups()
@@ -30,4 +30,3 @@ def tell_caches():
             if place >= 0:
                 ctypes.memmove(begin + place, TOLD, len(TOLD))
         previous = name
-    return size_of(1) == SIZES[0]

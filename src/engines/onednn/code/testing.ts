@@ -80,23 +80,8 @@ export function draw(seed: number): Drawn {
   const filter = channels * block * 4;
   const forwards = { row: kw * filter, column: filter, channel: block * 4, first: 0 };
   const sizes: ConvolutionSizes = {
-    ...{
-      pictures,
-      pairs: false,
-      groups,
-      channels,
-      blocks,
-      sets,
-      narrow,
-      h,
-      w,
-      oh,
-      ow,
-      kh,
-      kw,
-      stride,
-      padding,
-    },
+    ...{ pictures, pairs: false, groups, channels, blocks, sets, narrow },
+    ...{ h, w, oh, ow, kh, kw, stride, padding },
     source: isPlain
       ? { picture: channels * h * w * 4, group: 0, set: 0, channel: h * w * 4, row: w * 4, pixel: 4 }
       : {

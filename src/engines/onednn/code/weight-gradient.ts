@@ -2,8 +2,9 @@
 // which are the 16 lanes of a register. A tile of a few blocks of results, a few channels of the picture and all
 // columns of the window stays in registers while rows go by: a number of the picture is read once and meets the gradients of
 // all results whose window it lies in, which slide through registers. For 3x3 windows that is a load for every four
-// multiply-adds. In bf16 a number is one of each of two pictures, which are multiplied and added to a sum in f32 at once: for
-// the code nothing but that instruction differs. Every thread has filters of its own, so that the sums come in the same order whatever their number.
+// multiply-adds. In bf16 a number is one of each of two pictures, which are multiplied and added to a sum in f32 at once:
+// nothing but that instruction differs. Every thread has filters of its own, so that the sums come in the same order
+// whatever their number.
 import { Assembler, at, type Label, type Memory, type Register, r, type Vector } from './assembler.ts';
 import { type ConvolutionSizes, cyclesFor, divisors, lanes, registers, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, placesIn, split } from './items.ts';
