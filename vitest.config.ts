@@ -1,7 +1,8 @@
 // Tests stand beside their file (`src/**/x.test.ts`); end-to-end tests stand in `test/`. Those named
 // `x.slow.test.ts` run with `npm run test:slow` alone. `npm run test:torch` runs those that hold results against
 // PyTorch's, and `x.torch.test.ts`, which let PyTorch compute them again.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const included: Readonly<Record<string, string[]>> = {
@@ -21,6 +22,7 @@ export default defineConfig(({ mode }) => ({
     // Slow checks and PyTorch want the machine; the others often wait for disks and processes.
     maxWorkers: mode in included ? 1 : availableParallelism(),
     // Idle threads of the native library sleep, so that test files that run side by side do not starve each other.
-    env: { OMP_WAIT_POLICY: 'passive' },
+    // Processes that tests start keep what they have compiled, as the command itself does.
+    env: { OMP_WAIT_POLICY: 'passive', NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') },
   },
 }));

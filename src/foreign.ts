@@ -65,9 +65,12 @@ export function openForeign(
   return name === undefined ? undefined : bind(name, koffi().load(name));
 }
 
+let ownSymbols: ForeignLibrary | undefined;
+
 /** The C library, or whatever else is in the process. */
 export function processSymbols(): ForeignLibrary {
-  return bind('libc', koffi().load(null));
+  ownSymbols ??= bind('libc', koffi().load(null));
+  return ownSymbols;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: see above

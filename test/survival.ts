@@ -89,8 +89,6 @@ export function begin(request: DriverRequest, prefix: readonly string[] = []): L
   const command = [...prefix, process.execPath, driver, JSON.stringify(request)];
   const child = spawn(command[0] as string, command.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Compiled code is kept between processes, most of whose time is their start.
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'laurel-survival-compiled'), ...process.env },
   });
   const lines: string[] = [];
   let rest = '';

@@ -3,6 +3,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import { readerOfBytes } from './byte-reader.ts';
@@ -11,14 +13,17 @@ import type { PickleValue } from './pickle-values.ts';
 import { storageIds, tensorGlobals } from './pytorch-globals.ts';
 import { readWeights } from './read.ts';
 import { littleEndian, pickleOf, zipCheckpoint } from './testing.ts';
-import { BadFile, memoryBudget } from './weights-file.ts';
+import { BadFile, type Budget, memoryBudget } from './weights-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'laurel-pickle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function read(...parts: (string | number | Uint8Array)[]): PickleValue {
   const bytes = pickleOf(...parts);
-  const budget = memoryBudget(bytes.length);
+  return readWithin(bytes, memoryBudget(bytes.length));
+}
+
+function readWithin(bytes: Uint8Array, budget: Budget): PickleValue {
   const { persistent } = storageIds();
   return readPickle(readerOfBytes(bytes), { global: tensorGlobals(budget), persistent, budget });
 }
@@ -98,6 +103,15 @@ describe('a hostile checkpoint', () => {
   });
 });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes that values take; garbage, which the runtime lets lie as long as it likes, does not count. */
+function livingBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
 /** Two million LONG_BINPUTs of one value. */
 function memoBomb(): Buffer {
   const bytes = Buffer.alloc(1 + 5 * 2_000_000, 'N');
@@ -147,10 +161,23 @@ describe('the pickle machine', () => {
     ],
   ])('stops at a bomb of %s', (_, make) => {
     const bytes = make();
-    const before = process.memoryUsage().heapUsed;
-    expect(problem(bytes)).toContain('made to fill the memory');
+    const before = livingBytes();
+    const budget = memoryBudget(bytes.length);
+    let taken = 0;
+    const watched: Budget = {
+      spend(cost, what) {
+        try {
+          budget.spend(cost, what);
+        } catch (error) {
+          taken = livingBytes() - before;
+          throw error;
+        }
+      },
+    };
+    expect(() => readWithin(bytes, watched)).toThrow('made to fill the memory');
+    expect(taken).toBeGreaterThan(0);
     // Three times the file and 16 MiB are the budget; what the estimate misses must stay within as much again.
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 * (3 * bytes.length + (16 << 20)));
+    expect(taken).toBeLessThan(2 * (3 * bytes.length + (16 << 20)));
   });
 
   it('doubling references cost nothing: they are never walked', () => {

@@ -28,7 +28,7 @@ export interface Feed {
 const SEED = 20120930;
 
 function drawn(shape: Shape, precision: Precision, rule: (u: number) => number): Feed {
-  const values = (stream: number) => Float32Array.from(uniforms(SEED, stream, elementCount(shape)), rule);
+  const values = (stream: number) => new Float32Array(uniforms(SEED, stream, elementCount(shape)).map(rule));
   return { shape, precision, values };
 }
 
@@ -72,7 +72,7 @@ export function distinct(...shape: number[]): Feed {
 export const labels = (n: number, classes: number): Feed => ({
   shape: [n],
   precision: 'index',
-  values: (stream) => Int32Array.from(uniforms(SEED, stream, n), (u) => Math.floor(u * classes)),
+  values: (stream) => new Int32Array(uniforms(SEED, stream, n).map((u) => Math.floor(u * classes))),
 });
 
 /** Given numbers. */

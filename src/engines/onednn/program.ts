@@ -26,6 +26,9 @@ import { createStopwatch, describeArena, describeSteps } from './report.ts';
 import { signalShield } from './signals.ts';
 import { createStateAccess } from './state-access.ts';
 
+/** Bytes of a program's arena. */
+const worthTrimming = 4 << 20;
+
 export function compileProgram(
   library: Library,
   engine: EngineDescription,
@@ -133,8 +136,9 @@ export function compileProgram(
       checkFeeds(graph, feeds);
       if (unstarted.size > 0) {
         for (const name of unstarted) start(name);
+        // Small programs leave nothing that is worth a walk over all that is free.
         room = new Float32Array(0);
-        library.trim();
+        if (plan.arenaBytes >= worthTrimming) library.trim();
       }
       for (const [name, array] of inputArrays) array.set(feeds[name] as NumericArray);
       shielded(() => {

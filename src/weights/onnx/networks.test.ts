@@ -1,5 +1,5 @@
 // Networks in every form: onnxruntime gives our logits, also with batch norms folded. So that the default run stays
-// short, pictures have the smallest size that the network allows, and of networks with more than 60 million weights
+// short, pictures have the smallest size that the network allows, and of networks with more than 30 million weights
 // the first of each family stands for the others; `networks.slow.test.ts` has all of them at their own size.
 import { describe, expect, it } from 'vitest';
 import { chooseEngine } from '../../engines/choose.ts';
@@ -15,7 +15,7 @@ import {
 import { compareWithOnnx, formsOf } from './testing.ts';
 
 const sizes = [28, 32, 48, 64, 96, 128, 160, 192, 224];
-const large = 60_000_000;
+const large = 30_000_000;
 
 function smallest(description: NetworkDescription, form: Form): Network {
   for (const size of sizes) {

@@ -13,8 +13,15 @@ export function machineOf({ isa, library, threads }: EngineDescription): string 
   return [cpuName(), isa, library, `${threads} thread${threads === 1 ? '' : 's'}`].filter(Boolean).join(', ');
 }
 
-/** Its name, and on Linux family, model and stepping too: virtual machines give many CPUs one name. */
+let knownCpu: string | undefined;
+
+/** Its name, and on Linux family, model and stepping too: virtual machines give many CPUs one name. Asked for once. */
 function cpuName(): string {
+  knownCpu ??= findCpuName();
+  return knownCpu;
+}
+
+function findCpuName(): string {
   const name = cpus()[0]?.model.trim() ?? 'CPU';
   try {
     const text = readFileSync('/proc/cpuinfo', 'utf8');
