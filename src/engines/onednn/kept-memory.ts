@@ -145,7 +145,7 @@ function keyOf(
           step.descriptor.implementation,
           step.arguments.map(([number, tensor]) => [number, ...layoutText(tensor)]),
         ]
-      : [...step.reads, ...step.writes].map(layoutText),
+      : [step.kind === 'code' ? step.implementation : '', ...[...step.reads, ...step.writes].map(layoutText)],
   ]);
   return JSON.stringify([version, library, isa, threads, dtype, identity, steps]);
 }

@@ -90,6 +90,15 @@ export interface StepOptions {
   readonly op?: string;
 }
 
+export interface CodeOptions {
+  /** Where it is not the whole node. */
+  readonly op?: string;
+  /** Room of the code's own, behind the result among its arguments. */
+  readonly scratch?: Tensor;
+  /** Of what never changes: in the prologue. */
+  readonly once?: boolean;
+}
+
 /** What a kernel works with. */
 export interface Lowering {
   readonly natives: Natives;
@@ -135,8 +144,8 @@ export interface Lowering {
     outputs: readonly (readonly [number: number, tensor: Tensor])[],
     options?: StepOptions,
   ): void;
-  /** The last of the tensors is the result. `op`: where it is not the whole node. */
-  code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[], op?: string): void;
+  /** The last of the tensors is the result. */
+  code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[], options?: CodeOptions): void;
   host(
     node: Node,
     inputs: readonly Tensor[],
@@ -380,17 +389,17 @@ function loweringOf(
         inPlace,
       });
     },
-    code(node, code, tensors, op = node.op.name) {
+    code(node, code, tensors, { op = node.op.name, scratch, once = false } = {}) {
       const there = tensors.filter((tensor) => tensor !== undefined);
-      lowered.steps.push({
+      (once ? lowered.prologue : lowered.steps).push({
         kind: 'code',
         op,
         path: node.path,
         node,
         ...code,
-        arguments: tensors,
+        arguments: scratch ? [...tensors, scratch] : tensors,
         reads: there.slice(0, -1),
-        writes: there.slice(-1),
+        writes: [...there.slice(-1), ...(scratch ? [scratch] : [])],
       });
     },
     host(node, reads, writes, compute, inPlace) {

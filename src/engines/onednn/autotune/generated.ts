@@ -147,12 +147,12 @@ export const generatedWeightGradient: Implementation = {
         if (zip === undefined) return tensor;
         const zipped = lowering.temporary(natives.plainLayout([zip.bytes], 'u8'));
         const from = { ...tensor, byteOffset: (tensor.byteOffset ?? 0) + zip.byteOffset };
-        lowering.code(node, { ...code, address: zip.address }, [from, zipped], 'pairs');
+        lowering.code(node, { ...code, address: zip.address }, [from, zipped], { op: 'pairs' });
         return zipped;
       }) as [Tensor, Tensor];
       lowering.code(node, { ...code, address: weights }, [picture, signal, target.tensor]);
       if (sums !== undefined && total !== undefined)
-        lowering.code(node, { ...code, address: sums }, [signal, total], 'biasGradient');
+        lowering.code(node, { ...code, address: sums }, [signal, total], { op: 'biasGradient' });
     }
     target.finish();
     return true;

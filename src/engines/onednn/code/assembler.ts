@@ -43,16 +43,22 @@ interface VectorOpcode {
   readonly map: OpcodeMap;
   readonly prefix: 0 | 1 | 2 | 3;
   readonly opcode: number;
+  /** Of the lower half of registers. */
+  readonly half?: boolean;
 }
 const load: VectorOpcode = { map: 1, prefix: 0, opcode: 0x10 };
 const store: VectorOpcode = { map: 1, prefix: 0, opcode: 0x11 };
+const storeHalf: VectorOpcode = { ...store, half: true };
 const broadcast: VectorOpcode = { map: 2, prefix: 1, opcode: 0x18 };
 const multiplyAdd: VectorOpcode = { map: 2, prefix: 1, opcode: 0xb8 };
 const multiplyAddPairs: VectorOpcode = { map: 2, prefix: 2, opcode: 0x52 };
+const multiply: VectorOpcode = { map: 1, prefix: 0, opcode: 0x59 };
 const add: VectorOpcode = { map: 1, prefix: 0, opcode: 0x58 };
+const subtract: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5c };
 const maximum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5f };
 const exclusiveOr: VectorOpcode = { map: 1, prefix: 1, opcode: 0xef };
 const widen: VectorOpcode = { map: 2, prefix: 1, opcode: 0x33 };
+const round: VectorOpcode = { map: 2, prefix: 2, opcode: 0x72 };
 const shiftLanes: VectorOpcode = { map: 1, prefix: 1, opcode: 0x72 };
 const or: VectorOpcode = { map: 1, prefix: 1, opcode: 0xeb };
 const permute: VectorOpcode = { map: 2, prefix: 1, opcode: 0x16 };
@@ -201,8 +207,18 @@ export class Assembler {
     this.vector(broadcast, to, 0, from, numberBytes);
   }
 
-  /** Sixteen numbers of 16 bits, each in the lower half of a lane. */
-  widen(to: Vector, from: Memory): void {
+  /** The lower half of a register. */
+  storeHalf(to: Memory, from: Vector): void {
+    this.vector(storeHalf, from, 0, to, vectorBytes / 2);
+  }
+
+  /** Sixteen f32 to bf16, to the nearest, in the lower half of a register. AVX512-BF16. */
+  round(to: Vector, from: Vector): void {
+    this.vector(round, to, 0, from);
+  }
+
+  /** Sixteen numbers of 16 bits, of a register those in its lower half, each in the lower half of a lane. */
+  widen(to: Vector, from: Vector | Memory): void {
     this.vector(widen, to, 0, from, vectorBytes / 2);
   }
 
@@ -233,6 +249,15 @@ export class Assembler {
 
   add(to: Vector, a: Vector, b: Vector | Memory): void {
     this.vector(add, to, a, b, vectorBytes);
+  }
+
+  /** `to = a - b`. */
+  subtract(to: Vector, a: Vector, b: Vector | Memory): void {
+    this.vector(subtract, to, a, b, vectorBytes);
+  }
+
+  multiply(to: Vector, a: Vector, b: Vector): void {
+    this.vector(multiply, to, a, b);
   }
 
   maximum(to: Vector, a: Vector, b: Vector): void {
@@ -288,7 +313,7 @@ export class Assembler {
 
   /** EVEX: three operands, the last a register or memory, of which `everywhere` takes one number in all places. */
   private vector(
-    { map, prefix, opcode }: VectorOpcode,
+    { map, prefix, opcode, half = false }: VectorOpcode,
     register: Vector,
     second: Vector,
     last: Vector | Memory,
@@ -307,7 +332,7 @@ export class Assembler {
         (notSet(register >> 4) << 4) |
         map,
       ((~second & 15) << 3) | 4 | prefix,
-      0x40 | (everywhere && inMemory ? 0x10 : 0) | (notSet(second >> 4) << 3),
+      (half ? 0x20 : 0x40) | (everywhere && inMemory ? 0x10 : 0) | (notSet(second >> 4) << 3),
       opcode,
     );
     if (inMemory) this.operand(register & 7, last.base, last.offset, unit);

@@ -15,19 +15,21 @@ export interface Items {
   /** Bytes of the stack, a multiple of 16 and 8 more, as calls expect it. */
   readonly frame: number;
   readonly team: Team;
+  /** Threads that take part, where there is room for no more: those beyond have nothing to do. */
+  readonly most?: number;
 }
 
 /** Every thread does an even share of the items, one after another; `prepare` comes before the first. */
 export function forEachItem(
   code: Assembler,
-  { count, frame, team }: Items,
+  { count, frame, team, most }: Items,
   prepare: () => void,
   oneItem: () => void,
 ): void {
   for (const register of saved) code.push(register);
   code.combineWith('subtract', r.sp, frame);
   code.move(args, r.di);
-  share(code, count, team);
+  share(code, count, team, most);
   prepare();
   const next = code.here();
   const done: Label = {};
@@ -43,7 +45,12 @@ export function forEachItem(
 }
 
 /** This thread's items: an even share of all. */
-function share(code: Assembler, items: number, { threadNumber, threadCount }: Team): void {
+function share(
+  code: Assembler,
+  items: number,
+  { threadNumber, threadCount }: Team,
+  most: number | undefined,
+): void {
   const count = r.cx;
   code.setAddress(r.ax, threadNumber);
   code.call(r.ax);
@@ -53,6 +60,7 @@ function share(code: Assembler, items: number, { threadNumber, threadCount }: Te
   code.move(count, r.ax);
   // Both are ints, whose upper halves are not defined; and there are never as many as 2^16.
   for (const register of [item, count]) keepLow(code, register);
+  if (most !== undefined) for (const register of [item, count]) atMost(code, register, most);
   const scaled = (register: Register, more: number): void => {
     code.move(r.ax, item);
     code.combineWith('add', r.ax, more);
@@ -63,6 +71,16 @@ function share(code: Assembler, items: number, { threadNumber, threadCount }: Te
   };
   scaled(lastItem, 1);
   scaled(item, 0);
+  // The threads beyond begin behind the last item.
+  if (most !== undefined) atMost(code, lastItem, items);
+}
+
+function atMost(code: Assembler, register: Register, most: number): void {
+  const within: Label = {};
+  code.combineWith('compare', register, most);
+  code.jump(within, 'notGreater');
+  code.set(register, most);
+  code.place(within);
 }
 
 function keepLow(code: Assembler, register: Register): void {

@@ -12,6 +12,7 @@ import type {
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { inFullPrecision } from '../autotune/full-precision.ts';
 import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
+import { pairedWinograd, pairedWinogradGradient } from '../autotune/generated-winograd.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
@@ -115,11 +116,11 @@ function winogradIn(describe: Describe, lower: Ways['lower']): Ways['others'] {
 const plainWays = forwardWays(
   ({ fusion }, node) => (fusion.reluAfter.has(node) ? reluAfter : []),
   lowerForward,
-  [pointwise, generated(false), ...mergedForward],
+  [pointwise, generated(false), pairedWinograd(false), ...mergedForward],
 );
 
 /** Plain loops with a sum inside are slower than a convolution and an addition. */
-const sumWays = forwardWays(behindSum, lowerWithSum, [generated(true)]);
+const sumWays = forwardWays(behindSum, lowerWithSum, [generated(true), pairedWinograd(true)]);
 const withSum: Ways = {
   ...sumWays,
   describe(lowering, node) {
@@ -132,7 +133,13 @@ const dataGradientWays: Ways = {
   describe: describeDataGradient,
   lower: lowerDataGradient,
   others: [
-    ...[dataGradientByPhases, pointwiseGradient, generatedGradient, ...mergedGradient],
+    ...[
+      dataGradientByPhases,
+      pointwiseGradient,
+      generatedGradient,
+      pairedWinogradGradient,
+      ...mergedGradient,
+    ],
     ...winogradIn(describeDataGradient, lowerDataGradient),
   ],
 };

@@ -1,0 +1,152 @@
+// Dense 3x3 windows in bf16 by Winograd's algorithm as code of our own (../code/winograd.ts), on CPUs whose vectors multiply
+// bf16: forward, and as the gradient of the data, which is the convolution of the result's gradient with the filters turned
+// around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too much.
+import type { Node, Value } from '../../../graph/graph.ts';
+import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
+import type { PrimitiveDescriptor } from '../abi.ts';
+import { type WinogradSizes, winogradCode, winogradCutOf } from '../code/winograd.ts';
+import { type WinogradFilters, winogradFilterBytes, winogradFiltersCode } from '../code/winograd-filters.ts';
+import { otherOperand } from '../fusion.ts';
+import type { Lowering, Tensor } from '../lowering.ts';
+import { type Behind, isSimple, windowOf } from './generated-plan.ts';
+import type { Implementation } from './ways.ts';
+
+export const pairedWinogradName = 'winograd of 2x2, in bf16';
+const implementation = 'generated:avx512_bf16_winograd';
+const window = 3;
+/** Channels in a block. */
+const block = 16;
+
+type Four = readonly [number, number, number, number];
+
+/** Undefined where the code is not made for a node. */
+function sizesOf(
+  { natives, storageType }: Lowering,
+  node: Node,
+  { backwards, ...behind }: Behind & { readonly backwards: boolean },
+): WinogradSizes | undefined {
+  const attributes = node.attributes as ConvolutionAttributes;
+  const [x, w] = node.inputs as [Value, Value];
+  const [pictures, channels, height, width] = x.shape as Four;
+  const [, results, oh, ow] = (node.outputs[0] as Value).shape as Four;
+  const fits =
+    natives.bf16Units === 'vectors' &&
+    storageType(x) === 'bf16' &&
+    isSimple(attributes) &&
+    attributes.stride[0] === 1 &&
+    attributes.groups === 1 &&
+    windowOf(w).every((size) => size === window) &&
+    attributes.padding.every((size) => size < window) &&
+    [channels, results].every((count) => count % block === 0);
+  if (!fits) return undefined;
+  const [top, left] = attributes.padding;
+  return {
+    ...{ pictures, channels, results, h: height, w: width, oh, ow },
+    padding: backwards ? [window - 1 - top, window - 1 - left] : [top, left],
+    ...behind,
+  };
+}
+
+interface Codes {
+  readonly filters: bigint;
+  readonly filterBytes: number;
+  readonly convolution: bigint;
+  readonly scratchBytes: number;
+}
+
+/** Undefined where no code runs. */
+function codesFor({ natives }: Lowering, sizes: WinogradSizes, backwards: boolean): Codes | undefined {
+  const cut = winogradCutOf(sizes, natives.library.threads(0));
+  const { channels, results } = sizes;
+  const transformed: WinogradFilters = { channels, results, blocks: cut.blocks, backwards };
+  const convolution = natives.code(`winograd ${JSON.stringify([sizes, cut])}`, (team) =>
+    winogradCode(sizes, cut, team),
+  );
+  const filters = natives.code(`winograd filters ${JSON.stringify(transformed)}`, (team) =>
+    winogradFiltersCode(transformed, team),
+  );
+  if (convolution === undefined || filters === undefined) return undefined;
+  const filterBytes = winogradFilterBytes(transformed);
+  return { filters, filterBytes, convolution, scratchBytes: cut.threads * cut.room };
+}
+
+/** The steps of a node up to the one that writes `target`. */
+function lowerTo(
+  lowering: Lowering,
+  node: Node,
+  instead: PrimitiveDescriptor,
+  { filters, filterBytes, convolution, scratchBytes }: Codes,
+  { backwards, bias, target }: { backwards: boolean; bias?: Value | undefined; target: () => Tensor },
+): void {
+  const { natives } = lowering;
+  const [x, w] = node.inputs as [Value, Value];
+  const once = lowering.isUnchanging(w);
+  const given = lowering.as(w, natives.filters(w.shape, backwards ? 'OIhw16o16i' : 'OIhw16i16o'));
+  const bytes = (count: number) => natives.plainLayout([count], 'u8');
+  const transformed = lowering.temporary(bytes(filterBytes), once ? 'kept' : 'arena');
+  const code = { implementation, instead };
+  lowering.code(node, { ...code, address: filters }, [given, transformed], { op: 'filters', once });
+  const picture = lowering.as(x, natives.blocked(x.shape, 'bf16', block));
+  const shift = bias && lowering.plain(bias);
+  lowering.code(node, { ...code, address: convolution }, [picture, transformed, shift, target()], {
+    scratch: lowering.temporary(bytes(scratchBytes)),
+  });
+}
+
+/** Forward; `withSum`: with the addition behind the node inside, over what its other operand left in memory. */
+export const pairedWinograd = (withSum: boolean): Implementation => ({
+  name: pairedWinogradName,
+  isFrugal: true,
+  lower(lowering, node, primitive) {
+    const { natives, fusion } = lowering;
+    const bias = node.inputs[2];
+    const addition = withSum ? fusion.addInto.get(node) : undefined;
+    const relu = fusion.reluAfter.get(addition ?? node);
+    const behind = { bias: bias !== undefined, sum: addition !== undefined, relu: relu !== undefined };
+    const sizes = sizesOf(lowering, node, { backwards: false, ...behind });
+    const result = (relu ?? addition ?? node).outputs[0] as Value;
+    const wanted = natives.blocked(result.shape, 'bf16', block);
+    if (sizes === undefined || !leaves(lowering, primitive, 'dst', wanted)) return false;
+    const codes = codesFor(lowering, sizes, false);
+    if (codes === undefined) return false;
+    if (addition === undefined) {
+      const target = () => lowering.define(result, wanted);
+      lowerTo(lowering, node, primitive, codes, { backwards: false, bias, target });
+      return true;
+    }
+    const other = otherOperand(addition, node.outputs[0] as Value) as Value;
+    const target = lowering.as(other, wanted);
+    lowerTo(lowering, node, primitive, codes, { backwards: false, bias, target: () => target });
+    lowering.alias(result, target);
+    lowering.forwards.set(addition, { descriptor: primitive });
+    return true;
+  },
+});
+
+export const pairedWinogradGradient: Implementation = {
+  name: pairedWinogradName,
+  isFrugal: true,
+  lower(lowering, node, primitive) {
+    const dx = node.outputs[0] as Value;
+    const nothing = { bias: false, sum: false, relu: false };
+    const sizes = sizesOf(lowering, node, { backwards: true, ...nothing });
+    const wanted = lowering.natives.blocked(dx.shape, 'bf16', block);
+    if (sizes === undefined || !leaves(lowering, primitive, 'diffSrc', wanted)) return false;
+    const codes = codesFor(lowering, sizes, true);
+    if (codes === undefined) return false;
+    const target = () => lowering.define(dx, wanted);
+    lowerTo(lowering, node, primitive, codes, { backwards: true, target });
+    return true;
+  },
+};
+
+/** Whether the library's first choice would leave its result there too. */
+function leaves(
+  { natives }: Lowering,
+  primitive: PrimitiveDescriptor,
+  result: 'dst' | 'diffSrc',
+  wanted: Tensor['layout'],
+): boolean {
+  const layout = primitive.layout(result);
+  return layout !== undefined && natives.sameLayout(layout, wanted);
+}

@@ -1,0 +1,121 @@
+// 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32, rounded once, by pairs of the
+// channels that are summed over.
+import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
+import { lanes, vectorBytes } from './cut.ts';
+import { args, forEachItem, item, split } from './items.ts';
+import type { Team } from './team.ts';
+import { points } from './winograd.ts';
+
+/** Arguments of the code, eight bytes each. */
+const slots = { filters: 0, transformed: 8 } as const;
+
+export interface WinogradFilters {
+  /** Channels that are summed over, and those of the results. */
+  readonly channels: number;
+  readonly results: number;
+  /** Result blocks in a bundle, as in the cut. */
+  readonly blocks: number;
+  /**
+   * Whether filters lie by blocks of the channels that are summed over, and are turned around, as gradients take them; else they lie by
+   * blocks of results. Within: blocks of the other, the window, sixteen channels summed over, lanes of results.
+   */
+  readonly backwards: boolean;
+}
+
+const half = 31;
+const window = 3;
+const side = 4;
+
+export function winogradFilterBytes({ channels, results }: WinogradFilters): number {
+  return points * channels * results * 2;
+}
+
+export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8Array {
+  const { channels, results, blocks, backwards } = filters;
+  const [groups, all] = [channels / lanes, results / lanes];
+  const filterBytes = window * window * lanes * vectorBytes;
+  const pointBytes = (channels / 2) * blocks * vectorBytes;
+  const pairsOfGroup = lanes / 2;
+  const [from, to, count] = [r.si, r.di, r.cx] as const;
+  const code = new Assembler();
+  const table: Label = {};
+  forEachItem(
+    code,
+    { count: groups * all, frame: 8, team },
+    () => {
+      code.addressOf(r.ax, table);
+      code.broadcast(half, at(r.ax));
+    },
+    () => {
+      // rax becomes the block of results, r8 the group that is summed over.
+      code.move(r.ax, item);
+      split(code, groups);
+      code.move(r.r8, r.dx);
+      code.multiplyBy(from, backwards ? r.r8 : r.ax, (backwards ? all : groups) * filterBytes);
+      code.multiplyBy(r.r9, backwards ? r.ax : r.r8, filterBytes);
+      code.combine('add', from, r.r9);
+      code.combine('add', from, at(args, slots.filters));
+      split(code, blocks);
+      code.multiplyBy(to, r.ax, points * pointBytes);
+      code.multiplyBy(r.dx, r.dx, vectorBytes);
+      code.combine('add', to, r.dx);
+      code.multiplyBy(r.r8, r.r8, pairsOfGroup * blocks * vectorBytes);
+      code.combine('add', to, r.r8);
+      code.combine('add', to, at(args, slots.transformed));
+      code.set(count, pairsOfGroup);
+      const again = code.here();
+      transformPair(code, backwards, pointBytes);
+      code.combineWith('add', from, 2 * vectorBytes);
+      code.combineWith('add', to, blocks * vectorBytes);
+      code.combineWith('subtract', count, 1);
+      code.jump(again, 'notEqual');
+    },
+  );
+  code.place(table);
+  code.numbers([...new Int32Array(Float32Array.of(0.5).buffer)]);
+  return code.code();
+
+  /** Two channels of sixteen filters: columns first, twelve registers each, then rows as they are written. */
+  function transformPair(code: Assembler, backwards: boolean, pointBytes: number): void {
+    const [first, second, third] = [24, 25, 26];
+    const held = (channel: number, row: number, column: number): Vector =>
+      channel * side * window + row * window + column;
+    for (const channel of [0, 1]) {
+      for (let column = 0; column < window; column++) {
+        [first, second, third].forEach((register, row) => {
+          const place = row * window + column;
+          const element = backwards ? window * window - 1 - place : place;
+          code.load(register, at(from, (element * lanes + channel) * vectorBytes));
+        });
+        for (let row = 0; row < side; row++)
+          combine(code, held(channel, row, column), [first, second, third], row);
+      }
+    }
+    for (let row = 0; row < side; row++) {
+      for (let column = 0; column < side; column++) {
+        for (const channel of [0, 1]) {
+          const register = [first, second][channel] as Vector;
+          const line = [0, 1, 2].map((each) => held(channel, row, each)) as [Vector, Vector, Vector];
+          combine(code, register, line, column);
+          code.round(register, register);
+          code.widen(register, register);
+        }
+        code.shiftLanes(second, second, 16);
+        code.or(first, first, second);
+        code.store(at(to, (row * side + column) * pointBytes), first);
+      }
+    }
+  }
+}
+
+/** Line `i` of G times three numbers. */
+function combine(code: Assembler, to: Vector, [a, b, c]: readonly [Vector, Vector, Vector], i: number): void {
+  if (i === 0) code.copy(to, a);
+  else if (i === side - 1) code.copy(to, c);
+  else {
+    code.add(to, a, c);
+    if (i === 1) code.add(to, to, b);
+    else code.subtract(to, to, b);
+    code.multiply(to, to, half);
+  }
+}

@@ -1,0 +1,190 @@
+// Winograd's algorithm on whole numbers so small that bf16 and all sums hold them exactly: the results are those of the
+// definition, to the bit, whatever the sizes, and nothing else in memory changes.
+import { describe, expect, it } from 'vitest';
+import { allocateRegion } from '../memory.ts';
+import { here, multipliesBf16, random } from './testing.ts';
+import { type WinogradCut, type WinogradSizes, winogradCode, winogradCutOf } from './winograd.ts';
+import { winogradFilterBytes, winogradFiltersCode } from './winograd-filters.ts';
+
+const block = 16;
+const margin = 256;
+const whyNot = multipliesBf16 ? '' : ' (skipped: nothing multiplies bf16 here)';
+
+interface Drawn {
+  readonly sizes: WinogradSizes;
+  readonly backwards: boolean;
+  readonly text: string;
+}
+
+function draw(seed: number): Drawn {
+  const next = random(seed * 6151 + 3);
+  const among = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
+  const [pictures, channels, results] = [among(1, 4), block * among(1, 4), block * among(1, 4)];
+  const padding = [among(0, 2), among(0, 2)] as const;
+  const [h, w] = [among(3, 11), among(3, 11)];
+  const [oh, ow] = [h + 2 * padding[0] - 2, w + 2 * padding[1] - 2];
+  const backwards = seed % 2 === 1;
+  const sizes = {
+    ...{ pictures, channels, results, h, w, oh, ow, padding },
+    ...{ bias: next() < 0.5, sum: next() < 0.5, relu: next() < 0.5 },
+  };
+  const behind = (['bias', 'sum', 'relu'] as const).filter((name) => sizes[name]);
+  const text = `${pictures}x${channels}x${h}x${w} to ${results}, padding ${padding.join('x')} ${behind.join(', ')}`;
+  return { sizes, backwards, text: backwards ? `${text}, backwards` : text };
+}
+
+const rounded = (number: number): number => {
+  const bits = new Uint32Array(Float32Array.of(number).buffer)[0] as number;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+};
+const widened = (bits: number): number => new Float32Array(Uint32Array.of(bits << 16).buffer)[0] as number;
+
+/** Pictures, filters, bias and target in memory with margins between them, and the room that the code works in. */
+function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
+  const { library } = here();
+  const { pictures, channels, results, h, w, oh, ow } = sizes;
+  const next = random(seed + 5);
+  const whole = (most: number): number => Math.floor(next() * (2 * most + 1)) - most;
+  const filterBytes = winogradFilterBytes({ channels, results, blocks: cut.blocks, backwards });
+  const bytes = {
+    source: pictures * channels * h * w * 2,
+    given: channels * results * 9 * 4,
+    filters: filterBytes,
+    bias: results * 4,
+    target: pictures * results * oh * ow * 2,
+    scratch: cut.threads * cut.room,
+  };
+  const places = new Map<string, number>();
+  let size = margin;
+  for (const [name, count] of Object.entries(bytes)) {
+    places.set(name, size);
+    size += Math.ceil(count / 64) * 64 + margin;
+  }
+  const region = allocateRegion(library, size);
+  const all = region.content(size).fill(0x5a);
+  const of = (name: keyof typeof bytes) => ({
+    halves: new Uint16Array(all.buffer, all.byteOffset + (places.get(name) as number), bytes[name] / 2),
+    floats: new Float32Array(all.buffer, all.byteOffset + (places.get(name) as number), bytes[name] / 4),
+    address: region.address + BigInt(places.get(name) as number),
+  });
+  const { halves: source } = of('source');
+  for (let i = 0; i < source.length; i++) source[i] = rounded(whole(4));
+  const { halves: target } = of('target');
+  for (let i = 0; i < target.length; i++) target[i] = rounded(whole(100));
+  const { floats: filters } = of('given');
+  // Quarters of their sums are whole.
+  for (let i = 0; i < filters.length; i++) filters[i] = 4 * whole(2);
+  const { floats: bias } = of('bias');
+  for (let i = 0; i < bias.length; i++) bias[i] = whole(50);
+  return { all, of, source, target, filters, bias };
+}
+
+function run({ sizes, backwards }: Drawn, cut: WinogradCut, memory: ReturnType<typeof placed>): void {
+  const { natives } = here();
+  const { channels, results } = sizes;
+  const { of } = memory;
+  const filters = { channels, results, blocks: cut.blocks, backwards };
+  const transform = natives.code(`filters ${JSON.stringify(filters)}`, (team) =>
+    winogradFiltersCode(filters, team),
+  );
+  const convolve = natives.code(`winograd ${JSON.stringify([sizes, cut])}`, (team) =>
+    winogradCode(sizes, cut, team),
+  );
+  natives.runCode(transform as bigint, BigUint64Array.of(of('given').address, of('filters').address));
+  const names = ['source', 'filters', 'bias', 'target', 'scratch'] as const;
+  natives.runCode(
+    convolve as bigint,
+    BigUint64Array.from(names, (name) => of(name).address),
+  );
+}
+
+/** The results, straight from the definition. */
+function wanted(
+  { sizes, backwards }: Drawn,
+  { source, filters, bias, target }: ReturnType<typeof placed>,
+): Uint16Array {
+  const { pictures, channels, results, h, w, oh, ow, padding } = sizes;
+  const place = (count: number, n: number, c: number, height: number, width: number, y: number, x: number) =>
+    (((n * (count / block) + Math.floor(c / block)) * height + y) * width + x) * block + (c % block);
+  const filter = (o: number, c: number, row: number, column: number): number => {
+    const [outer, inner, outers] = backwards ? [c, o, results] : [o, c, channels];
+    const element = backwards ? 8 - (row * 3 + column) : row * 3 + column;
+    const at = (Math.floor(outer / block) * (outers / block) + Math.floor(inner / block)) * 9 + element;
+    return filters[(at * block + (c % block)) * block + (o % block)] as number;
+  };
+  const pixels = Float32Array.from(source, widened);
+  const made = new Uint16Array(target.length);
+  for (let n = 0; n < pictures; n++)
+    for (let o = 0; o < results; o++)
+      for (let y = 0; y < oh; y++)
+        for (let x = 0; x < ow; x++) {
+          const at = place(results, n, o, oh, ow, y, x);
+          let sum = (sizes.bias ? (bias[o] as number) : 0) + (sizes.sum ? widened(target[at] as number) : 0);
+          for (let row = Math.max(0, padding[0] - y); row < 3 && y + row - padding[0] < h; row++)
+            for (
+              let column = Math.max(0, padding[1] - x);
+              column < 3 && x + column - padding[1] < w;
+              column++
+            )
+              for (let c = 0; c < channels; c++) {
+                const pixel = place(channels, n, c, h, w, y + row - padding[0], x + column - padding[1]);
+                sum += (pixels[pixel] as number) * filter(o, c, row, column);
+              }
+          made[at] = rounded(sizes.relu ? Math.max(0, sum) : sum);
+        }
+  return made;
+}
+
+describe.skipIf(!multipliesBf16)(`3x3 windows by Winograd's algorithm in bf16${whyNot}`, () => {
+  it.each(Array.from({ length: 16 }, (_, i) => [draw(i).text, i] as const))('%s', (_, seed) => {
+    const drawn = draw(seed);
+    const cut = winogradCutOf(drawn.sizes, 2);
+    const memory = placed(drawn, cut, seed);
+    const before = memory.all.slice();
+    const expected = wanted(drawn, memory);
+    run(drawn, cut, memory);
+    expect(memory.target).toEqual(expected);
+    for (const name of ['target', 'filters', 'scratch'] as const) {
+      const { halves } = memory.of(name);
+      const first = halves.byteOffset - memory.all.byteOffset;
+      for (const all of [before, memory.all]) all.fill(0, first, first + halves.byteLength);
+    }
+    expect(memory.all).toEqual(before);
+  });
+
+  it('takes no more threads than there is room for', () => {
+    const { library } = here();
+    const drawn = draw(4);
+    const cut = winogradCutOf(drawn.sizes, 1);
+    const memory = placed(drawn, cut, 4);
+    const expected = wanted(drawn, memory);
+    const threads = library.threads(0);
+    library.threads(3);
+    run(drawn, cut, memory);
+    library.threads(threads);
+    expect(memory.target).toEqual(expected);
+    const { halves } = memory.of('scratch');
+    const end = halves.byteOffset - memory.all.byteOffset + halves.byteLength;
+    expect(memory.all.slice(end)).toEqual(new Uint8Array(memory.all.length - end).fill(0x5a));
+  });
+
+  it('gives the same bits with one thread and with two', () => {
+    const { library } = here();
+    const drawn = { ...draw(6), sizes: { ...draw(6).sizes, sum: false } };
+    const cut = winogradCutOf(drawn.sizes, 2);
+    const memory = placed(drawn, cut, 6);
+    // Numbers of which all bits count.
+    const next = random(9);
+    for (let i = 0; i < memory.source.length; i++) memory.source[i] = rounded(next() - 0.5);
+    for (let i = 0; i < memory.filters.length; i++) memory.filters[i] = next() - 0.5;
+    const threads = library.threads(0);
+    const results = [1, 2].map((count) => {
+      library.threads(count);
+      run(drawn, cut, memory);
+      return memory.target.slice();
+    });
+    library.threads(threads);
+    expect(results[0]).toEqual(results[1]);
+    expect(new Set(results[0]).size).toBeGreaterThan(100);
+  });
+});

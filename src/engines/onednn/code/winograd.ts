@@ -1,0 +1,499 @@
+// 3x3 windows with a stride of 1 by Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2015): 2x2 results of a window cost 16 products a channel instead of 36. Pictures and filters lie in bf16
+// and are multiplied by pairs of channels (AVX512-BF16); all sums are in f32, and what is transformed is rounded once. A thread
+// takes some tiles through all three stages while they stay in its second cache: the transformed pictures of
+// all channels, then for a bundle of result blocks after the other 16 matrix products and what becomes of them.
+import { Assembler, at, type Label, type Register, r, type Vector } from './assembler.ts';
+import { divisors, lanes, registers, vectorBytes } from './cut.ts';
+import { args, forEachItem, item, split } from './items.ts';
+import type { Team } from './team.ts';
+
+/** Arguments of the code, eight bytes each. */
+const slots = { source: 0, filters: 8, bias: 16, target: 24, scratch: 32 } as const;
+
+const blockBytes = lanes * 2;
+const pairBytes = 4;
+/** Results of a tile along an axis, and what they are made from. */
+const [tile, patch] = [2, 4] as const;
+export const points = patch * patch;
+
+/** Pictures and results in bf16 in blocks of 16 channels, of `channels` and `results` channels. */
+export interface WinogradSizes {
+  readonly pictures: number;
+  readonly channels: number;
+  readonly results: number;
+  readonly h: number;
+  readonly w: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly padding: readonly [top: number, left: number];
+  readonly bias: boolean;
+  /** Adds what stood in the results' memory before. */
+  readonly sum: boolean;
+  readonly relu: boolean;
+}
+
+export interface WinogradCut {
+  /** Result blocks in a bundle. */
+  readonly blocks: number;
+  /** Tiles that a thread takes at a time; the last may be fewer. */
+  readonly tiles: number;
+  readonly items: number;
+  /** Tiles whose sums stay in registers. */
+  readonly group: number;
+  /** Threads there is room for. */
+  readonly threads: number;
+  /** Bytes between the transformed tiles of two points, and between their products. */
+  readonly pictureStride: number;
+  readonly productStride: number;
+  /** Bytes of each thread's room. */
+  readonly room: number;
+}
+
+/** Bytes of tiles, transformed and multiplied, that stay in the second cache beside filters that pass through. */
+const nearBytes = 640_000;
+
+export function winogradCutOf(sizes: WinogradSizes, threads: number): WinogradCut {
+  const { pictures, channels, results, oh, ow } = sizes;
+  const blocks = (results / lanes) % 2 === 0 ? 2 : 1;
+  const perTile = points * (2 * channels + blocks * vectorBytes);
+  const all = pictures * Math.ceil(oh / tile) * Math.ceil(ow / tile);
+  const rounds = Math.ceil((all * perTile) / nearBytes / threads);
+  const tiles = Math.ceil(all / (rounds * threads));
+  const most = Math.floor((registers - 4) / blocks);
+  const group = Math.ceil(tiles / Math.ceil(tiles / most));
+  // A line more, so that what belongs to one tile does not fall into the same places of the first cache.
+  const pictureStride = tiles * 2 * channels + vectorBytes;
+  const productStride = tiles * blocks * vectorBytes + vectorBytes;
+  return {
+    ...{ blocks, tiles, group, threads, pictureStride, productStride },
+    items: Math.ceil(all / tiles),
+    room: points * (pictureStride + productStride),
+  };
+}
+
+// Registers of the code.
+const [from, to, count, line, column, picture] = [r.si, r.di, r.cx, r.r8, r.r9, r.r10];
+const [transformed, filters, products] = [r.r11, r.r14, r.r15];
+/** Tiles, or groups of them, that are left. */
+const left = r.dx;
+const index = r.bp;
+
+const stack = {
+  room: 0,
+  tiles: 8,
+  picture: 16,
+  line: 24,
+  column: 32,
+  bundle: 40,
+  point: 48,
+  targetOffset: 56,
+  bias: 64,
+  height: 72,
+} as const;
+
+export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team): Uint8Array {
+  const code = new Assembler();
+  forEachItem(
+    code,
+    { count: cut.items, frame: stack.height, team, most: cut.threads },
+    () => {
+      code.setAddress(r.ax, team.threadNumber);
+      code.call(r.ax);
+      code.shift('left', r.ax, 32);
+      code.shift('right', r.ax, 32);
+      code.multiplyBy(r.ax, r.ax, cut.room);
+      code.combine('add', r.ax, at(args, slots.scratch));
+      code.keep(at(r.sp, stack.room), r.ax);
+    },
+    () => {
+      locate(code, sizes, cut);
+      transformPictures(code, sizes, cut);
+      code.move(filters, at(args, slots.filters));
+      code.set(r.ax, 0);
+      code.keep(at(r.sp, stack.targetOffset), r.ax);
+      if (sizes.bias) {
+        code.move(r.ax, at(args, slots.bias));
+        code.keep(at(r.sp, stack.bias), r.ax);
+      }
+      const bundles = sizes.results / lanes / cut.blocks;
+      code.set(r.ax, bundles);
+      code.keep(at(r.sp, stack.bundle), r.ax);
+      const again = code.here();
+      multiply(code, sizes, cut);
+      transformResults(code, sizes, cut);
+      advance(code, stack.targetOffset, cut.blocks * sizes.oh * sizes.ow * blockBytes);
+      if (sizes.bias) advance(code, stack.bias, cut.blocks * vectorBytes);
+      countDown(code, stack.bundle, again);
+    },
+  );
+  return code.code();
+}
+
+function advance(code: Assembler, place: number, bytes: number): void {
+  code.move(r.ax, at(r.sp, place));
+  code.combineWith('add', r.ax, bytes);
+  code.keep(at(r.sp, place), r.ax);
+}
+
+function countDown(code: Assembler, place: number, again: Label): void {
+  code.move(r.ax, at(r.sp, place));
+  code.combineWith('subtract', r.ax, 1);
+  code.keep(at(r.sp, place), r.ax);
+  code.jump(again, 'notEqual');
+}
+
+const along = (size: number): number => Math.ceil(size / tile);
+
+/** The item's first tile: its picture, line and column; and how many it has. */
+function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, items }: WinogradCut): void {
+  const [lines, columns] = [along(oh), along(ow)];
+  code.multiplyBy(r.ax, item, tiles);
+  split(code, columns);
+  code.keep(at(r.sp, stack.column), r.dx);
+  split(code, lines);
+  code.keep(at(r.sp, stack.line), r.dx);
+  code.keep(at(r.sp, stack.picture), r.ax);
+  code.set(r.ax, tiles);
+  const last = pictures * lines * columns - (items - 1) * tiles;
+  if (last < tiles) {
+    const whole: Label = {};
+    code.combineWith('compare', item, items - 1);
+    code.jump(whole, 'notEqual');
+    code.set(r.ax, last);
+    code.place(whole);
+  }
+  code.keep(at(r.sp, stack.tiles), r.ax);
+}
+
+/** Which of four rows or columns of a patch lie in the picture, and how many results there are. */
+interface Stretch {
+  readonly end: number;
+  readonly inside: readonly boolean[];
+  readonly results: number;
+}
+
+/** Tiles along an axis, those that are alike together. */
+function stretchesAlong(size: number, results: number, padding: number): Stretch[] {
+  const found: Stretch[] = [];
+  for (let i = 0; i < along(results); i++) {
+    const inside = Array.from({ length: patch }, (_, k) => {
+      const place = i * tile - padding + k;
+      return place >= 0 && place < size;
+    });
+    const next = { end: i + 1, inside, results: Math.min(tile, results - i * tile) };
+    const before = found.at(-1);
+    if (before?.results === next.results && `${before.inside}` === `${inside}`) found.pop();
+    found.push(next);
+  }
+  return found;
+}
+
+/**
+ * Goes through the item's tiles; `each` emits what is done for one, by which rows and columns it has. `base` is where the picture
+ * of the first lies, `bytes` how long a picture is.
+ */
+function forEachTile(
+  code: Assembler,
+  { h, w, oh, ow, padding }: WinogradSizes,
+  bytes: number,
+  each: (rows: Stretch, columns: Stretch) => void,
+): void {
+  const [rows, columns] = [stretchesAlong(h, oh, padding[0]), stretchesAlong(w, ow, padding[1])];
+  code.move(r.ax, at(r.sp, stack.picture));
+  code.multiplyBy(r.ax, r.ax, bytes);
+  code.combine('add', picture, r.ax);
+  code.move(line, at(r.sp, stack.line));
+  code.move(column, at(r.sp, stack.column));
+  code.move(left, at(r.sp, stack.tiles));
+  const again = code.here();
+  const done: Label = {};
+  forEachStretch(code, line, rows, (row) =>
+    forEachStretch(code, column, columns, (stretch) => {
+      each(row, stretch);
+      code.jump(done);
+    }),
+  );
+  code.place(done);
+  const next: Label = {};
+  code.combineWith('add', column, 1);
+  code.combineWith('compare', column, along(ow));
+  code.jump(next, 'less');
+  code.set(column, 0);
+  code.combineWith('add', line, 1);
+  code.combineWith('compare', line, along(oh));
+  code.jump(next, 'less');
+  code.set(line, 0);
+  code.combineWith('add', picture, bytes);
+  code.place(next);
+  code.combineWith('subtract', left, 1);
+  code.jump(again, 'notEqual');
+}
+
+/** The code for the stretch that the place in a register belongs to. */
+function forEachStretch(
+  code: Assembler,
+  place: Register,
+  stretches: readonly Stretch[],
+  emit: (stretch: Stretch) => void,
+): void {
+  stretches.forEach((stretch, i) => {
+    const further: Label = {};
+    if (i < stretches.length - 1) {
+      code.combineWith('compare', place, stretch.end);
+      code.jump(further, 'notLess');
+    }
+    emit(stretch);
+    code.place(further);
+  });
+}
+
+/** `register = picture + rows of line * 2 + pixels of column * 2`, and `more`. */
+function tileAddress(code: Assembler, register: Register, width: number, more: number): void {
+  code.multiplyBy(register, line, tile * width * blockBytes);
+  code.combine('add', register, picture);
+  code.multiplyBy(r.ax, column, tile * blockBytes);
+  code.combine('add', register, r.ax);
+  if (more !== 0) code.combineWith('add', register, more);
+}
+
+function transformPictures(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
+  const { channels, h, w, padding } = sizes;
+  code.move(transformed, at(r.sp, stack.room));
+  code.move(picture, at(args, slots.source));
+  forEachTile(code, sizes, channels * h * w * 2, (rows, columns) => {
+    tileAddress(code, from, w, -(padding[0] * w + padding[1]) * blockBytes);
+    code.set(count, channels / lanes);
+    const again = code.here();
+    transformPatch(code, cut, (row, pixel) =>
+      rows.inside[row] && columns.inside[pixel] ? (row * w + pixel) * blockBytes : undefined,
+    );
+    code.combineWith('add', from, h * w * blockBytes);
+    code.combineWith('add', transformed, blockBytes);
+    code.combineWith('subtract', count, 1);
+    code.jump(again, 'notEqual');
+  });
+}
+
+/** B'dB of 16 channels. `offsetOf`: where a pixel lies; undefined for those that are 0. */
+function transformPatch(
+  code: Assembler,
+  { pictureStride }: WinogradCut,
+  offsetOf: (row: number, column: number) => number | undefined,
+): void {
+  const places = [0, 1, 2, 3];
+  const pixels = places.map((row) =>
+    places.map((column) => {
+      const offset = offsetOf(row, column);
+      if (offset === undefined) return undefined;
+      const register = row * patch + column;
+      code.widen(register, at(from, offset));
+      code.shiftLanes(register, register, 16);
+      return register;
+    }),
+  );
+  const byRows = places.map((column) =>
+    transformLine(
+      code,
+      pixels.map((row) => row[column]),
+      (row) => points + row * patch + column,
+    ),
+  );
+  for (const row of places) {
+    const made = transformLine(
+      code,
+      byRows.map((each) => each[row]),
+      (column) => row * patch + column,
+    );
+    made.forEach((register, column) => {
+      const result = row * patch + column;
+      if (register === undefined) code.clear(result);
+      else code.round(result, result);
+      code.storeHalf(at(transformed, result * pictureStride), result);
+    });
+  }
+}
+
+type Held = Vector | undefined;
+
+/** B' of four numbers; what is undefined is 0. */
+function transformLine(code: Assembler, [a, b, c, d]: readonly Held[], to: (i: number) => Vector): Held[] {
+  return [
+    difference(code, to(0), a, c),
+    total(code, to(1), b, c),
+    difference(code, to(2), c, b),
+    difference(code, to(3), b, d),
+  ];
+}
+
+function difference(code: Assembler, to: Vector, a: Held, b: Held): Held {
+  if (a === undefined && b === undefined) return undefined;
+  if (b === undefined) code.copy(to, a as Vector);
+  else if (a !== undefined) code.subtract(to, a, b);
+  else {
+    code.clear(to);
+    code.subtract(to, to, b);
+  }
+  return to;
+}
+
+function total(code: Assembler, to: Vector, a: Held, b: Held): Held {
+  if (a !== undefined && b !== undefined) code.add(to, a, b);
+  else if (a === undefined && b === undefined) return undefined;
+  else code.copy(to, (a ?? b) as Vector);
+  return to;
+}
+
+/** The products of all points with the filters of the next bundle, which lie one after the other. */
+function multiply(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
+  const { channels } = sizes;
+  const { blocks, tiles, items, group, pictureStride, productStride } = cut;
+  const all = sizes.pictures * along(sizes.oh) * along(sizes.ow);
+  const last = all - (items - 1) * tiles;
+  const rests = new Set([tiles % group, last % group].filter((rest) => rest > 0));
+  code.move(transformed, at(r.sp, stack.room));
+  code.address(products, at(transformed, points * pictureStride));
+  code.set(r.ax, points);
+  code.keep(at(r.sp, stack.point), r.ax);
+  const nextPoint = code.here();
+  code.move(picture, transformed);
+  code.move(to, products);
+  code.move(left, at(r.sp, stack.tiles));
+  const done: Label = {};
+  const again = code.here();
+  const fewer: Label = {};
+  code.combineWith('compare', left, group);
+  code.jump(fewer, 'less');
+  multiplyGroup(code, sizes, cut, group);
+  code.combineWith('subtract', left, group);
+  code.jump(again);
+  code.place(fewer);
+  for (const rest of rests) {
+    const other: Label = {};
+    code.combineWith('compare', left, rest);
+    code.jump(other, 'notEqual');
+    multiplyGroup(code, sizes, cut, rest);
+    code.jump(done);
+    code.place(other);
+  }
+  code.place(done);
+  code.combineWith('add', filters, (channels / 2) * blocks * vectorBytes);
+  code.combineWith('add', transformed, pictureStride);
+  code.combineWith('add', products, productStride);
+  countDown(code, stack.point, nextPoint);
+}
+
+/** Instructions that a loop may have. */
+const decoded = 500;
+
+/** Some tiles times the filters of a point; both ends move on to the next tiles. */
+function multiplyGroup(
+  code: Assembler,
+  { channels }: WinogradSizes,
+  { blocks }: WinogradCut,
+  tiles: number,
+): void {
+  const pairs = channels / 2;
+  const tileBytes = channels * 2;
+  const sum = (each: number, block: number): Vector => each * blocks + block;
+  const filterOf = (block: number): Vector => tiles * blocks + block;
+  const firstFree = filterOf(blocks);
+  const perPair = blocks + tiles * (1 + blocks);
+  const unrolled = Math.max(...divisors(pairs).filter((some) => some === 1 || some * perPair <= decoded));
+  for (let i = 0; i < tiles * blocks; i++) code.clear(i);
+  code.set(count, pairs / unrolled);
+  const again = code.here();
+  let turn = 0;
+  for (let pair = 0; pair < unrolled; pair++) {
+    for (let block = 0; block < blocks; block++) {
+      const offset = (pair * blocks + block) * vectorBytes;
+      code.load(filterOf(block), at(filters, offset));
+      code.prefetch(2, at(filters, pairs * blocks * vectorBytes + offset));
+    }
+    for (let each = 0; each < tiles; each++) {
+      const free = firstFree + (turn++ % (registers - firstFree));
+      code.broadcast(free, at(picture, each * tileBytes + pair * pairBytes));
+      for (let block = 0; block < blocks; block++)
+        code.multiplyAddPairs(sum(each, block), filterOf(block), free);
+    }
+  }
+  code.combineWith('add', filters, unrolled * blocks * vectorBytes);
+  code.combineWith('add', picture, unrolled * pairBytes);
+  code.combineWith('subtract', count, 1);
+  code.jump(again, 'notEqual');
+  for (let each = 0; each < tiles; each++)
+    for (let block = 0; block < blocks; block++)
+      code.store(at(to, (each * blocks + block) * vectorBytes), sum(each, block));
+  code.combineWith('subtract', filters, pairs * blocks * vectorBytes);
+  code.combineWith('add', picture, (tiles - 1) * tileBytes);
+  code.combineWith('add', to, tiles * blocks * vectorBytes);
+}
+
+function transformResults(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
+  const { results, oh, ow } = sizes;
+  code.move(products, at(r.sp, stack.room));
+  code.combineWith('add', products, points * cut.pictureStride);
+  code.move(picture, at(args, slots.target));
+  code.combine('add', picture, at(r.sp, stack.targetOffset));
+  if (sizes.bias) code.move(index, at(r.sp, stack.bias));
+  forEachTile(code, sizes, results * oh * ow * 2, (rows, columns) => {
+    tileAddress(code, to, ow, 0);
+    for (let block = 0; block < cut.blocks; block++)
+      finishTile(code, sizes, cut, { block, rows: rows.results, columns: columns.results });
+    code.combineWith('add', products, cut.blocks * vectorBytes);
+  });
+}
+
+interface Finished {
+  readonly block: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A'mA of a block of results, and what comes behind. */
+function finishTile(
+  code: Assembler,
+  { oh, ow, bias, sum, relu }: WinogradSizes,
+  { productStride }: WinogradCut,
+  { block, rows, columns }: Finished,
+): void {
+  const product = (row: number, column: number) =>
+    at(products, (row * patch + column) * productStride + block * vectorBytes);
+  // Registers: two rows of four sums, then what is at hand.
+  const [one, other, zero] = [16, 17, 18];
+  const summed = (row: number, column: number): Vector => row * patch + column;
+  for (let column = 0; column < patch; column++) {
+    code.load(one, product(1, column));
+    code.load(other, product(2, column));
+    code.add(summed(0, column), one, other);
+    code.add(summed(0, column), summed(0, column), product(0, column));
+    if (rows === 1) continue;
+    code.subtract(summed(1, column), one, other);
+    code.subtract(summed(1, column), summed(1, column), product(3, column));
+  }
+  if (relu) code.clear(zero);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const result = 8 + row * tile + column;
+      const [a, b, c, d] = [0, 1, 2, 3].map((each) => summed(row, each)) as [Vector, Vector, Vector, Vector];
+      if (column === 0) {
+        code.add(result, b, c);
+        code.add(result, result, a);
+      } else {
+        code.subtract(result, b, c);
+        code.subtract(result, result, d);
+      }
+      const place = at(to, block * oh * ow * blockBytes + (row * ow + column) * blockBytes);
+      if (bias) code.add(result, result, at(index, block * vectorBytes));
+      if (sum) {
+        code.widen(one, place);
+        code.shiftLanes(one, one, 16);
+        code.add(result, result, one);
+      }
+      // In this order what is not a number stays so.
+      if (relu) code.maximum(result, zero, result);
+      code.round(result, result);
+      code.storeHalf(place, result);
+    }
+  }
+}
