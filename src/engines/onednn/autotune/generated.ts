@@ -141,11 +141,12 @@ export const generatedWeightGradient: Implementation = {
     const target = filterTarget(lowering, node, dw, plan.filters, wanted);
     const total = db && lowering.define(db, lowering.plainLayout(db));
     const code = { implementation: pairs ? pairImplementation : implementation, instead: primitive };
+    // One room for all chunks, the first of which is the largest: so the caches know it already.
+    const rooms = chunks[0]?.zips.map(({ bytes }) => lowering.temporary(natives.plainLayout([bytes], 'u8')));
     for (const { zips, weights, sums } of chunks) {
       const [picture, signal] = operands.map((tensor, i) => {
-        const zip = zips[i];
-        if (zip === undefined) return tensor;
-        const zipped = lowering.temporary(natives.plainLayout([zip.bytes], 'u8'));
+        const [zip, zipped] = [zips[i], rooms?.[i]];
+        if (zip === undefined || zipped === undefined) return tensor;
         const from = { ...tensor, byteOffset: (tensor.byteOffset ?? 0) + zip.byteOffset };
         lowering.code(node, { ...code, address: zip.address }, [from, zipped], { op: 'pairs' });
         return zipped;
