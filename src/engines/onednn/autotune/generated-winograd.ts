@@ -12,23 +12,30 @@ import { type Behind, isSimple, windowOf } from './generated-plan.ts';
 import type { Implementation } from './ways.ts';
 
 export const pairedWinogradName = 'winograd of 2x2, in bf16';
-const implementation = 'generated:avx512_bf16_winograd';
+export const implementation = 'generated:avx512_bf16_winograd';
 const window = 3;
 /** Channels in a block. */
-const block = 16;
+export const block = 16;
 
 type Four = readonly [number, number, number, number];
 
+/** What goes over which picture and gives what; of a gradient the data's takes and gives the opposite. */
+interface Parts {
+  readonly x: Value;
+  readonly w: Value;
+  readonly y: Value;
+}
+
 /** Undefined where the code is not made for a node. */
-function sizesOf(
+export function sizesOf(
   { natives, storageType }: Lowering,
   node: Node,
-  { backwards, ...behind }: Behind & { readonly backwards: boolean },
+  { x, w, y }: Parts,
+  { backwards = false, ...behind }: Behind & { readonly backwards?: boolean },
 ): WinogradSizes | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
-  const [x, w] = node.inputs as [Value, Value];
   const [pictures, channels, height, width] = x.shape as Four;
-  const [, results, oh, ow] = (node.outputs[0] as Value).shape as Four;
+  const [, results, oh, ow] = y.shape as Four;
   const fits =
     natives.bf16Units === 'vectors' &&
     storageType(x) === 'bf16' &&
@@ -99,11 +106,11 @@ export const pairedWinograd = (withSum: boolean): Implementation => ({
   isFrugal: true,
   lower(lowering, node, primitive) {
     const { natives, fusion } = lowering;
-    const bias = node.inputs[2];
+    const [x, w, bias] = node.inputs as [Value, Value, Value?];
     const addition = withSum ? fusion.addInto.get(node) : undefined;
     const relu = fusion.reluAfter.get(addition ?? node);
     const behind = { bias: bias !== undefined, sum: addition !== undefined, relu: relu !== undefined };
-    const sizes = sizesOf(lowering, node, { backwards: false, ...behind });
+    const sizes = sizesOf(lowering, node, { x, w, y: node.outputs[0] as Value }, behind);
     const result = (relu ?? addition ?? node).outputs[0] as Value;
     const wanted = natives.blocked(result.shape, 'bf16', block);
     if (sizes === undefined || !leaves(lowering, primitive, 'dst', wanted)) return false;
@@ -127,9 +134,10 @@ export const pairedWinogradGradient: Implementation = {
   name: pairedWinogradName,
   isFrugal: true,
   lower(lowering, node, primitive) {
+    const [dy, w] = node.inputs as [Value, Value];
     const dx = node.outputs[0] as Value;
     const nothing = { bias: false, sum: false, relu: false };
-    const sizes = sizesOf(lowering, node, { backwards: true, ...nothing });
+    const sizes = sizesOf(lowering, node, { x: dy, w, y: dx }, { backwards: true, ...nothing });
     const wanted = lowering.natives.blocked(dx.shape, 'bf16', block);
     if (sizes === undefined || !leaves(lowering, primitive, 'diffSrc', wanted)) return false;
     const codes = codesFor(lowering, sizes, true);

@@ -4,10 +4,12 @@ import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
 import type { Team } from './team.ts';
-import { points } from './winograd.ts';
+import { points } from './winograd-tiles.ts';
 
 /** Arguments of the code, eight bytes each. */
 const slots = { filters: 0, transformed: 8 } as const;
+
+const gradientSlots = { sums: 0, filters: 8 } as const;
 
 export interface WinogradFilters {
   /** Channels that are summed over, and those of the results. */
@@ -106,6 +108,74 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
       }
     }
   }
+}
+
+/**
+ * G'sG of 16 sums for every pair of channels: the gradient of filters in blocks of results, blocks of channels, the window,
+ * sixteen channels, lanes of results. The sums of each point lie like filters of 1x1.
+ */
+export function winogradFilterGradientCode(
+  { channels, results }: Pick<WinogradFilters, 'channels' | 'results'>,
+  team: Team,
+): Uint8Array {
+  const [from, to, count] = [r.si, r.di, r.cx] as const;
+  const blockBytes = lanes * vectorBytes;
+  const blocks = (channels / lanes) * (results / lanes);
+  const code = new Assembler();
+  const table: Label = {};
+  forEachItem(
+    code,
+    { count: blocks, frame: 8, team },
+    () => {
+      code.addressOf(r.ax, table);
+      code.broadcast(half, at(r.ax));
+    },
+    () => {
+      code.multiplyBy(from, item, blockBytes);
+      code.combine('add', from, at(args, gradientSlots.sums));
+      code.multiplyBy(to, item, window * window * blockBytes);
+      code.combine('add', to, at(args, gradientSlots.filters));
+      code.set(count, lanes);
+      const again = code.here();
+      const byRows = Array.from({ length: side }, (_, column) => {
+        const given = [16, 17, 18, 19] as const;
+        given.forEach((register, row) => {
+          code.load(register, at(from, (row * side + column) * blocks * blockBytes));
+        });
+        const line = (row: number): Vector => row * side + column;
+        combineBack(code, line, given);
+        return line;
+      });
+      for (let row = 0; row < window; row++) {
+        const line = byRows.map((each) => each(row)) as [Vector, Vector, Vector, Vector];
+        combineBack(code, (column) => 16 + column, line);
+        for (let column = 0; column < window; column++)
+          code.store(at(to, (row * window + column) * blockBytes), 16 + column);
+      }
+      code.combineWith('add', from, vectorBytes);
+      code.combineWith('add', to, vectorBytes);
+      code.combineWith('subtract', count, 1);
+      code.jump(again, 'notEqual');
+    },
+  );
+  code.place(table);
+  code.numbers([...new Int32Array(Float32Array.of(0.5).buffer)]);
+  return code.code();
+}
+
+/** G' times four numbers, the last of which comes with the other sign. */
+function combineBack(
+  code: Assembler,
+  to: (i: number) => Vector,
+  [a, b, c, d]: readonly [Vector, Vector, Vector, Vector],
+): void {
+  const sum = 20;
+  code.add(sum, b, c);
+  code.multiply(sum, sum, half);
+  code.subtract(to(1), b, c);
+  code.multiply(to(1), to(1), half);
+  code.add(to(0), a, sum);
+  code.subtract(to(2), sum, d);
 }
 
 /** Line `i` of G times three numbers. */

@@ -7,16 +7,22 @@ import { Assembler, at, type Label, type Register, r, type Vector } from './asse
 import { divisors, lanes, registers, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
 import type { Team } from './team.ts';
+import {
+  along,
+  blockBytes,
+  forEachStretch,
+  patch,
+  points,
+  type Stretch,
+  stretchesAlong,
+  tile,
+  transformLine,
+} from './winograd-tiles.ts';
 
 /** Arguments of the code, eight bytes each. */
 const slots = { source: 0, filters: 8, bias: 16, target: 24, scratch: 32 } as const;
 
-const blockBytes = lanes * 2;
 const pairBytes = 4;
-/** Results of a tile along an axis, and what they are made from. */
-const [tile, patch] = [2, 4] as const;
-export const points = patch * patch;
-
 /** Pictures and results in bf16 in blocks of 16 channels, of `channels` and `results` channels. */
 export interface WinogradSizes {
   readonly pictures: number;
@@ -143,8 +149,6 @@ function countDown(code: Assembler, place: number, again: Label): void {
   code.jump(again, 'notEqual');
 }
 
-const along = (size: number): number => Math.ceil(size / tile);
-
 /** The item's first tile: its picture, line and column; and how many it has. */
 function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, items }: WinogradCut): void {
   const [lines, columns] = [along(oh), along(ow)];
@@ -164,29 +168,6 @@ function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, i
     code.place(whole);
   }
   code.keep(at(r.sp, stack.tiles), r.ax);
-}
-
-/** Which of four rows or columns of a patch lie in the picture, and how many results there are. */
-interface Stretch {
-  readonly end: number;
-  readonly inside: readonly boolean[];
-  readonly results: number;
-}
-
-/** Tiles along an axis, those that are alike together. */
-function stretchesAlong(size: number, results: number, padding: number): Stretch[] {
-  const found: Stretch[] = [];
-  for (let i = 0; i < along(results); i++) {
-    const inside = Array.from({ length: patch }, (_, k) => {
-      const place = i * tile - padding + k;
-      return place >= 0 && place < size;
-    });
-    const next = { end: i + 1, inside, results: Math.min(tile, results - i * tile) };
-    const before = found.at(-1);
-    if (before?.results === next.results && `${before.inside}` === `${inside}`) found.pop();
-    found.push(next);
-  }
-  return found;
 }
 
 /**
@@ -228,24 +209,6 @@ function forEachTile(
   code.place(next);
   code.combineWith('subtract', left, 1);
   code.jump(again, 'notEqual');
-}
-
-/** The code for the stretch that the place in a register belongs to. */
-function forEachStretch(
-  code: Assembler,
-  place: Register,
-  stretches: readonly Stretch[],
-  emit: (stretch: Stretch) => void,
-): void {
-  stretches.forEach((stretch, i) => {
-    const further: Label = {};
-    if (i < stretches.length - 1) {
-      code.combineWith('compare', place, stretch.end);
-      code.jump(further, 'notLess');
-    }
-    emit(stretch);
-    code.place(further);
-  });
 }
 
 /** `register = picture + rows of line * 2 + pixels of column * 2`, and `more`. */
@@ -312,36 +275,6 @@ function transformPatch(
       code.storeHalf(at(transformed, result * pictureStride), result);
     });
   }
-}
-
-type Held = Vector | undefined;
-
-/** B' of four numbers; what is undefined is 0. */
-function transformLine(code: Assembler, [a, b, c, d]: readonly Held[], to: (i: number) => Vector): Held[] {
-  return [
-    difference(code, to(0), a, c),
-    total(code, to(1), b, c),
-    difference(code, to(2), c, b),
-    difference(code, to(3), b, d),
-  ];
-}
-
-function difference(code: Assembler, to: Vector, a: Held, b: Held): Held {
-  if (a === undefined && b === undefined) return undefined;
-  if (b === undefined) code.copy(to, a as Vector);
-  else if (a !== undefined) code.subtract(to, a, b);
-  else {
-    code.clear(to);
-    code.subtract(to, to, b);
-  }
-  return to;
-}
-
-function total(code: Assembler, to: Vector, a: Held, b: Held): Held {
-  if (a !== undefined && b !== undefined) code.add(to, a, b);
-  else if (a === undefined && b === undefined) return undefined;
-  else code.copy(to, (a ?? b) as Vector);
-  return to;
 }
 
 /** The products of all points with the filters of the next bundle, which lie one after the other. */

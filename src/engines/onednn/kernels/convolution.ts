@@ -13,6 +13,7 @@ import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { inFullPrecision } from '../autotune/full-precision.ts';
 import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
 import { pairedWinograd, pairedWinogradGradient } from '../autotune/generated-winograd.ts';
+import { pairedWinogradWeightGradient } from '../autotune/generated-winograd-weights.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
@@ -148,7 +149,8 @@ const weightGradientWays: Ways = {
   describe: describeWeightGradient,
   lower: lowerWeightGradient,
   others: [
-    ...[shiftedProducts, weightGradientByPhases, generatedWeightGradient, ...mergedWeightGradient],
+    ...[shiftedProducts, weightGradientByPhases, generatedWeightGradient, pairedWinogradWeightGradient],
+    ...mergedWeightGradient,
     ...winogradIn(describeWeightGradient, lowerWeightGradient),
   ],
 };
