@@ -175,8 +175,8 @@ interface Zip {
   readonly bytes: number;
 }
 
-/** Bytes of pairs that a cache keeps until they are read again. */
-const chunkBytes = 4_000_000;
+/** Bytes of pairs that the second caches keep until they are read again. */
+const chunkBytes = 800_000;
 
 interface WeightGradient {
   readonly x: Value;
