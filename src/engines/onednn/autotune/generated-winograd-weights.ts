@@ -1,6 +1,6 @@
-// The gradient of 3x3 filters in bf16 by Winograd's algorithm (../code/winograd-pairs.ts): pictures and the results' gradient
-// are transformed by pairs of pictures, some at a time, so that the caches keep them; for each of 16 points they are summed up like
-// the gradient of a 1x1 window, by the code for that; and what comes out is transformed back.
+// The gradient of 3x3 filters in bf16 by Winograd's algorithm (../code/winograd-pairs.ts): pictures and the results'
+// gradient are transformed by pairs of pictures, some at a time, so that the caches keep them; for each of 16 points
+// they are summed up like the gradient of a 1x1 window, by the code for that; and what comes out is transformed back.
 import type { Node, Value } from '../../../graph/graph.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
 import { divisors, vectorBytes } from '../code/cut.ts';

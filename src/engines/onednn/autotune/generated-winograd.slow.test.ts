@@ -1,5 +1,5 @@
-// How much noise Winograd's algorithm adds to what bf16 has anyway: the gradient of a whole network, as f32 computes it, beside
-// those of direct convolutions and of Winograd's in bf16.
+// How much noise Winograd's algorithm adds to what bf16 has anyway: the gradient of a whole network, as f32 computes
+// it, beside those of direct convolutions and of Winograd's in bf16.
 import { describe, expect, it } from 'vitest';
 import { uniforms } from '../../../graph/random.ts';
 import { elementCount } from '../../../graph/tensor.ts';

@@ -1,6 +1,6 @@
-// Dense 3x3 windows in bf16 by Winograd's algorithm as code of our own (../code/winograd.ts), on CPUs whose vectors multiply
-// bf16: forward, and as the gradient of the data, which is the convolution of the result's gradient with the filters turned
-// around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too much.
+// Dense 3x3 windows in bf16 by Winograd's algorithm as code of our own (../code/winograd.ts), on CPUs whose vectors
+// multiply bf16: forward, and as the gradient of the data, which is the convolution of the result's gradient with the
+// filters turned around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too much.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import type { PrimitiveDescriptor } from '../abi.ts';

@@ -1,5 +1,5 @@
-// 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32, rounded once, by pairs of the
-// channels that are summed over.
+// 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32, rounded once, by pairs of
+// the channels that are summed over.
 import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
@@ -18,8 +18,9 @@ export interface WinogradFilters {
   /** Result blocks in a bundle, as in the cut. */
   readonly blocks: number;
   /**
-   * Whether filters lie by blocks of the channels that are summed over, and are turned around, as gradients take them; else they lie by
-   * blocks of results. Within: blocks of the other, the window, sixteen channels summed over, lanes of results.
+   * Whether filters lie by blocks of the channels that are summed over, and are turned around, as gradients take them;
+   * else they lie by blocks of results. Within: blocks of the other, the window, sixteen channels summed over, lanes of
+   * results.
    */
   readonly backwards: boolean;
 }
@@ -111,8 +112,8 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
 }
 
 /**
- * G'sG of 16 sums for every pair of channels: the gradient of filters in blocks of results, blocks of channels, the window,
- * sixteen channels, lanes of results. The sums of each point lie like filters of 1x1.
+ * G'sG of 16 sums for every pair of channels: the gradient of filters, in blocks of results, blocks of channels, the
+ * window, sixteen channels, lanes of results. The sums of each point lie like filters of 1x1.
  */
 export function winogradFilterGradientCode(
   { channels, results }: Pick<WinogradFilters, 'channels' | 'results'>,

@@ -1,6 +1,7 @@
-// What Winograd's algorithm multiplies for the gradient of 3x3 filters (Lavin and Gray 2015; the transposes of winograd.ts): patches
-// of pictures, B'dB, and tiles of the results' gradient, AyA', of two pictures at a time as pairs of bf16. For each of
-// 16 points they then lie as the numbers of a 1x1 window do: points, blocks of channels, tiles, sixteen pairs.
+// What Winograd's algorithm multiplies for the gradient of 3x3 filters (Lavin and Gray 2015; the transposes of
+// winograd.ts): patches of pictures, B'dB, and tiles of the results' gradient, AyA', of two pictures at a time as pairs
+// of bf16. For each of 16 points they then lie as the numbers of a 1x1 window do: points, blocks of channels, tiles,
+// sixteen pairs.
 import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
@@ -176,7 +177,7 @@ function lineOfTile(code: Assembler, to: Vector, i: number, a: Held, b: Held): H
   return i === 2 ? difference(code, to, a, b) : b;
 }
 
-/** One number of each picture, rounded, the first in the lower halves; what is at hand elsewhere is not written over. */
+/** One number of each picture, rounded, the first in the lower halves. Neither is written over: they may be used again. */
 function storePair(code: Assembler, place: ReturnType<typeof at>, [first, second]: readonly Held[]): void {
   const [low, high] = [firstLoaded, firstLoaded + 1];
   if (first !== undefined) {

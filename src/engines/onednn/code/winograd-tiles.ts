@@ -1,5 +1,6 @@
-// What the stages of Winograd's algorithm for 3x3 windows (winograd.ts) have in common: tiles of 2x2 results and the patches of
-// 4x4 numbers that they are made from, which of these lie in the picture, and the transformation of a line of numbers.
+// What the stages of Winograd's algorithm for 3x3 windows (winograd.ts) have in common: tiles of 2x2 results and the
+// patches of 4x4 numbers that they are made from, which of these lie in the picture, and the transformation of a line
+// of numbers.
 import type { Assembler, Label, Register, Vector } from './assembler.ts';
 import { lanes } from './cut.ts';
 

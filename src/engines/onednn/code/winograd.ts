@@ -1,8 +1,9 @@
-// 3x3 windows with a stride of 1 by Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-// Networks", 2015): 2x2 results of a window cost 16 products a channel instead of 36. Pictures and filters lie in bf16
-// and are multiplied by pairs of channels (AVX512-BF16); all sums are in f32, and what is transformed is rounded once. A thread
-// takes some tiles through all three stages while they stay in its second cache: the transformed pictures of
-// all channels, then for a bundle of result blocks after the other 16 matrix products and what becomes of them.
+// 3x3 windows with a stride of 1 by Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional
+// Neural Networks", 2015): 2x2 results of a window cost 16 products a channel instead of 36. Pictures and filters lie
+// in bf16 and are multiplied by pairs of channels (AVX512-BF16); all sums are in f32, and what is transformed is
+// rounded once. A thread takes some tiles through all three stages while they stay in its second cache: the transformed
+// pictures of all channels, then for a bundle of result blocks after the other 16 matrix products and what becomes of
+// them.
 import { Assembler, at, type Label, type Register, r, type Vector } from './assembler.ts';
 import { divisors, lanes, registers, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
@@ -171,8 +172,8 @@ function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, i
 }
 
 /**
- * Goes through the item's tiles; `each` emits what is done for one, by which rows and columns it has. `base` is where the picture
- * of the first lies, `bytes` how long a picture is.
+ * Goes through the item's tiles; `each` emits what is done for one, by which rows and columns it has. The first picture of
+ * all lies where `picture` points; `bytes`: how long one is.
  */
 function forEachTile(
   code: Assembler,
