@@ -11,6 +11,7 @@ import { type PairedTiles, pairedTilesCode, pointBytes } from '../code/winograd-
 import { along, points } from '../code/winograd-tiles.ts';
 import type { Lowering } from '../lowering.ts';
 import { block, implementation, pairedWinogradName, sizesOf } from './generated-winograd.ts';
+import { type PairChunk, pairChunks } from './pair-chunks.ts';
 import { type Implementation, targetOf } from './ways.ts';
 
 /** The point at which tiles of a gradient are added up. */
@@ -19,12 +20,6 @@ const totals = 5;
 const chunkBytes = 4_000_000;
 /** Tiles that pass for a row: together with those of a few blocks they stay in the first cache. */
 const longestRow = 64;
-
-/** Pairs of pictures that are summed up at a time. */
-interface Chunk {
-  readonly first: number;
-  readonly pairs: number;
-}
 
 export const pairedWinogradWeightGradient: Implementation = {
   name: pairedWinogradName,
@@ -42,13 +37,9 @@ export const pairedWinogradWeightGradient: Implementation = {
     ];
     const pairBytes = values.map(({ tiles }) => points * pointBytes(tiles));
     const sumBytes = points * channels * results * 4;
-    // Sums that go to memory and back are to be few beside what is read for them.
-    const worthwhile = Math.max(chunkBytes, 2 * sumBytes) / pairBytes.reduce((sum, each) => sum + each);
-    const pairs = pictures / 2;
-    const atATime = Math.min(pairs, Math.ceil(worthwhile));
-    const chunks = Array.from({ length: Math.ceil(pairs / atATime) }, (_, i) => i * atATime).map(
-      (first): Chunk => ({ first, pairs: Math.min(atATime, pairs - first) }),
-    );
+    const bytesInAll = pairBytes.reduce((sum, each) => sum + each);
+    const chunks = pairChunks(pictures / 2, bytesInAll, sumBytes, chunkBytes);
+    const atATime = chunks[0]?.pairs ?? 0;
     const codes = chunks.map((chunk) => codesFor(lowering, sizes, chunk));
     const back = natives.code(`winograd gradient ${channels} ${results}`, (team) =>
       winogradFilterGradientCode({ channels, results }, team),
@@ -65,7 +56,7 @@ export const pairedWinogradWeightGradient: Implementation = {
     const total = db && lowering.define(db, lowering.plainLayout(db));
     codes.forEach((made, i) => {
       const { transforms, products, bias } = made as Codes;
-      const { first } = chunks[i] as Chunk;
+      const { first } = chunks[i] as PairChunk;
       operands.forEach((operand, which) => {
         const pictureBytes = operand.layout.bytes / pictures;
         const from = { ...operand, byteOffset: (operand.byteOffset ?? 0) + 2 * first * pictureBytes };
@@ -107,7 +98,11 @@ interface Codes {
 }
 
 /** Undefined where no code runs. */
-function codesFor({ natives }: Lowering, sizes: WinogradSizes, { first, pairs }: Chunk): Codes | undefined {
+function codesFor(
+  { natives }: Lowering,
+  sizes: WinogradSizes,
+  { first, pairs }: PairChunk,
+): Codes | undefined {
   const adds = first > 0;
   const transforms = (['picture', 'signal'] as const).map((of) => {
     const tiles = { ...pairedTilesOf(sizes, of), pairs };

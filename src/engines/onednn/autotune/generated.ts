@@ -22,6 +22,7 @@ import {
   planOf,
   windowOf,
 } from './generated-plan.ts';
+import { pairChunks } from './pair-chunks.ts';
 import type { Implementation } from './ways.ts';
 
 export const generatedName = 'generated code';
@@ -196,12 +197,11 @@ function chunksOf(
   const pairBytes = numbers.map((count) => 2 * count * elementBytes.bf16);
   const { sets, blocks, groups, channels } = filters.filling;
   const weightBytes = sets * blocks * groups * channels * whole.kh * whole.kw * vectorBytes;
-  // Sums that go to memory and back are to be few beside what is read for them.
-  const worthwhile = Math.max(chunkBytes, 2 * weightBytes) / sum(pairBytes);
-  const atATime = whole.pairs ? Math.min(whole.pictures, Math.ceil(worthwhile)) : whole.pictures;
-  const firsts = Array.from({ length: Math.ceil(whole.pictures / atATime) }, (_, i) => i * atATime);
-  const chunks = firsts.map((first): Chunk | undefined => {
-    const sizes = { ...whole, pictures: Math.min(atATime, whole.pictures - first) };
+  const parts = whole.pairs
+    ? pairChunks(whole.pictures, sum(pairBytes), weightBytes, chunkBytes)
+    : [{ first: 0, pairs: whole.pictures }];
+  const chunks = parts.map(({ first, pairs }): Chunk | undefined => {
+    const sizes = { ...whole, pictures: pairs };
     const adds = first > 0;
     const key = JSON.stringify([adds, sizes]);
     const weights = natives.code(`weights ${key}`, (team) => weightGradientCode(sizes, cut, team, adds));

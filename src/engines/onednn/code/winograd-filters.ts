@@ -25,6 +25,7 @@ export interface WinogradFilters {
   readonly backwards: boolean;
 }
 
+const [from, to, count] = [r.si, r.di, r.cx] as const;
 const half = 31;
 const window = 3;
 const side = 4;
@@ -39,7 +40,6 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
   const filterBytes = window * window * lanes * vectorBytes;
   const pointBytes = (channels / 2) * blocks * vectorBytes;
   const pairsOfGroup = lanes / 2;
-  const [from, to, count] = [r.si, r.di, r.cx] as const;
   const code = new Assembler();
   const table: Label = {};
   forEachItem(
@@ -77,36 +77,36 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
   code.place(table);
   code.numbers([...new Int32Array(Float32Array.of(0.5).buffer)]);
   return code.code();
+}
 
-  /** Two channels of sixteen filters: columns first, twelve registers each, then rows as they are written. */
-  function transformPair(code: Assembler, backwards: boolean, pointBytes: number): void {
-    const [first, second, third] = [24, 25, 26];
-    const held = (channel: number, row: number, column: number): Vector =>
-      channel * side * window + row * window + column;
-    for (const channel of [0, 1]) {
-      for (let column = 0; column < window; column++) {
-        [first, second, third].forEach((register, row) => {
-          const place = row * window + column;
-          const element = backwards ? window * window - 1 - place : place;
-          code.load(register, at(from, (element * lanes + channel) * vectorBytes));
-        });
-        for (let row = 0; row < side; row++)
-          combine(code, held(channel, row, column), [first, second, third], row);
-      }
+/** Two channels of sixteen filters: columns first, twelve registers each, then rows as they are written. */
+function transformPair(code: Assembler, backwards: boolean, pointBytes: number): void {
+  const [first, second, third] = [24, 25, 26];
+  const held = (channel: number, row: number, column: number): Vector =>
+    channel * side * window + row * window + column;
+  for (const channel of [0, 1]) {
+    for (let column = 0; column < window; column++) {
+      [first, second, third].forEach((register, row) => {
+        const place = row * window + column;
+        const element = backwards ? window * window - 1 - place : place;
+        code.load(register, at(from, (element * lanes + channel) * vectorBytes));
+      });
+      for (let row = 0; row < side; row++)
+        combine(code, held(channel, row, column), [first, second, third], row);
     }
-    for (let row = 0; row < side; row++) {
-      for (let column = 0; column < side; column++) {
-        for (const channel of [0, 1]) {
-          const register = [first, second][channel] as Vector;
-          const line = [0, 1, 2].map((each) => held(channel, row, each)) as [Vector, Vector, Vector];
-          combine(code, register, line, column);
-          code.round(register, register);
-          code.widen(register, register);
-        }
-        code.shiftLanes(second, second, 16);
-        code.or(first, first, second);
-        code.store(at(to, (row * side + column) * pointBytes), first);
+  }
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      for (const channel of [0, 1]) {
+        const register = [first, second][channel] as Vector;
+        const line = [0, 1, 2].map((each) => held(channel, row, each)) as [Vector, Vector, Vector];
+        combine(code, register, line, column);
+        code.round(register, register);
+        code.widen(register, register);
       }
+      code.shiftLanes(second, second, 16);
+      code.or(first, first, second);
+      code.store(at(to, (row * side + column) * pointBytes), first);
     }
   }
 }
@@ -119,7 +119,6 @@ export function winogradFilterGradientCode(
   { channels, results }: Pick<WinogradFilters, 'channels' | 'results'>,
   team: Team,
 ): Uint8Array {
-  const [from, to, count] = [r.si, r.di, r.cx] as const;
   const blockBytes = lanes * vectorBytes;
   const blocks = (channels / lanes) * (results / lanes);
   const code = new Assembler();

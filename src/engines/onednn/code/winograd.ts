@@ -84,7 +84,7 @@ const [from, to, count, line, column, picture] = [r.si, r.di, r.cx, r.r8, r.r9, 
 const [transformed, filters, products] = [r.r11, r.r14, r.r15];
 /** Tiles, or groups of them, that are left. */
 const left = r.dx;
-const index = r.bp;
+const biases = r.bp;
 
 const stack = {
   room: 0,
@@ -369,7 +369,7 @@ function transformResults(code: Assembler, sizes: WinogradSizes, cut: WinogradCu
   code.combineWith('add', products, points * cut.pictureStride);
   code.move(picture, at(args, slots.target));
   code.combine('add', picture, at(r.sp, stack.targetOffset));
-  if (sizes.bias) code.move(index, at(r.sp, stack.bias));
+  if (sizes.bias) code.move(biases, at(r.sp, stack.bias));
   forEachTile(code, sizes, results * oh * ow * 2, (rows, columns) => {
     tileAddress(code, to, ow, 0);
     for (let block = 0; block < cut.blocks; block++)
@@ -418,7 +418,7 @@ function finishTile(
         code.subtract(result, result, d);
       }
       const place = at(to, block * oh * ow * blockBytes + (row * ow + column) * blockBytes);
-      if (bias) code.add(result, result, at(index, block * vectorBytes));
+      if (bias) code.add(result, result, at(biases, block * vectorBytes));
       if (sum) {
         code.widen(one, place);
         code.shiftLanes(one, one, 16);
