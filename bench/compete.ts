@@ -51,7 +51,7 @@ export interface Outcome {
 const argumentsOf = ({ net, form, batch, dtype }: Work): string[] => [net, form, `${batch}`, dtype];
 
 export function laurelEntrant(work: Work): Entrant {
-  const args = ['bench/laurel-worker.ts', ...argumentsOf(work), work.what];
+  const args = ['bench/laurel-worker.mjs', ...argumentsOf(work), work.what];
   return { name: 'Laurel', kind: 'laurel', variants: [['', process.execPath, args]] };
 }
 

@@ -80,7 +80,7 @@ const entries: Readonly<Record<Case, readonly Entry[]>> = {
 
 function start(entry: Entry, dtype: string): Promise<Contender> {
   const { curve, x, net, form, batch, what = 'train', side, threads, environment } = entry;
-  const args = ['bench/laurel-worker.ts', net, form, `${batch}`, dtype, what];
+  const args = ['bench/laurel-worker.mjs', net, form, `${batch}`, dtype, what];
   if (side !== undefined) args.push('--side', `${side}`);
   if (threads !== undefined) args.push('--threads', `${threads}`);
   return startContender(`${curve} at ${x}`, process.execPath, args, environment);

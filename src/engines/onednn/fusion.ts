@@ -1,8 +1,8 @@
-// Which neighbours run as one primitive. Between convolutions, memory traffic rules: a ReLU that is the only
-// reader of a batch norm, convolution, linear layer or addition runs inside that primitive; where the gradient of such
-// a ReLU goes only into the batch norm's gradient, both run as one; and an addition (with its ReLU) runs inside the
-// convolution that gives its later operand, which adds to what stands in memory there, or takes in the batch norm or
-// the gate that gives an operand.
+// Which neighbours run as one. Between convolutions, memory traffic rules: a ReLU that is the only reader of a batch norm,
+// convolution, linear layer or addition runs inside that primitive; where the gradient of such a ReLU goes only into
+// the batch norm's gradient, both run as one; and an addition (with its ReLU) runs inside the convolution that gives its
+// later operand, which adds to what stands in memory there, or takes in the batch norm or the gate that gives an operand.
+// Where batch norms are code of our own, additions run inside those too, and what stands in front of their gradients.
 import type { Graph, Node, Value } from '../../graph/graph.ts';
 import { sameShape } from '../../graph/tensor.ts';
 
@@ -11,7 +11,11 @@ export interface Fusion {
   readonly reluAfter: ReadonlyMap<Node, Node>;
   /** ReLU gradients that a batch norm gradient can take over, by that batch norm gradient. */
   readonly reluBackwardInto: ReadonlyMap<Node, Node>;
-  /** Convolution -> the addition that may run inside it, over its other operand. */
+  /** Batch norm gradient -> another ReLU's gradient that gives its signal, and that nobody reads before. */
+  readonly maskInto: ReadonlyMap<Node, Node>;
+  /** One of these ReLU gradients -> the addition that gives its signal to it alone. */
+  readonly sumInto: ReadonlyMap<Node, Node>;
+  /** Convolution -> the addition that may run inside it, over its other operand; batch norm -> the addition behind it. */
   readonly addInto: ReadonlyMap<Node, Node>;
   /** Addition -> the batch norm or the gate that gives an operand, and may run inside it. */
   readonly scaledInto: ReadonlyMap<Node, Node>;
@@ -43,45 +47,67 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
   }
 
   const reluBackwardInto = new Map<Node, Node>();
+  const maskInto = new Map<Node, Node>();
   for (const node of nodes) {
     if (node.op.name !== 'batchNormBackward') continue;
     const [, dy, , mean] = node.inputs as [Value, Value, Value, Value];
-    const reluBackward = dy.source.kind === 'node' ? dy.source.node : undefined;
-    if (reluBackward?.op.name !== 'reluBackward' || onlyConsumer(dy) !== node) continue;
-    const norm = mean.source.kind === 'node' ? mean.source.node : undefined;
+    const reluBackward = makerOf(dy);
+    if (reluBackward?.op.name !== 'reluBackward') continue;
+    const norm = makerOf(mean);
     const relu = norm && reluAfter.get(norm);
-    if (relu !== undefined && relu.outputs[0] === reluBackward.inputs[0])
+    if (onlyConsumer(dy) === node && relu !== undefined && relu.outputs[0] === reluBackward.inputs[0])
       reluBackwardInto.set(node, reluBackward);
+    else if (consumers.get(dy)?.[0] === node) maskInto.set(node, reluBackward);
+  }
+  const sumInto = new Map<Node, Node>();
+  for (const node of [...reluBackwardInto.values(), ...maskInto.values()]) {
+    const signal = node.inputs[1] as Value;
+    const addition = makerOf(signal);
+    if (addition?.op.name !== 'add' || onlyConsumer(signal) !== node) continue;
+    const [a, b] = addition.inputs as [Value, Value];
+    const isPlain = (operand: Value): boolean => {
+      const maker = makerOf(operand);
+      return sameShape(operand.shape, signal.shape) && !(maker && scales(maker));
+    };
+    if (a !== b && isPlain(a) && isPlain(b)) sumInto.set(node, addition);
   }
 
   const addInto = new Map<Node, Node>();
   const positions = new Map(nodes.map((node, i) => [node, i]));
+  const sums = new Set(sumInto.values());
   for (const node of nodes) {
-    if (node.op.name !== 'convolution') continue;
+    const overwrites = node.op.name === 'convolution';
+    if (!overwrites && node.op.name !== 'batchNormTraining') continue;
     const next = onlyConsumer(node.outputs[0] as Value);
-    if (next?.op.name !== 'add') continue;
+    if (next?.op.name !== 'add' || sums.has(next)) continue;
     const other = otherOperand(next, node.outputs[0] as Value);
     const at = positions.get(node) as number;
-    if (other === undefined || kept.has(other) || !isItsOwn(other, consumers)) continue;
+    if (other === undefined || !sameShape(other.shape, next.outputs[0]?.shape ?? [])) continue;
+    const maker = makerOf(other);
+    if (maker === undefined || (positions.get(maker) as number) >= at) continue;
     const isFree = (consumers.get(other) ?? []).every(
       (reader) => reader === next || (positions.get(reader) as number) < at,
     );
-    const isThere = other.source.kind === 'node' && (positions.get(other.source.node) as number) < at;
-    if (isFree && isThere && sameShape(other.shape, next.outputs[0]?.shape ?? [])) addInto.set(node, next);
+    if (overwrites ? isFree && !kept.has(other) && isItsOwn(other, consumers) : !scales(maker))
+      addInto.set(node, next);
   }
 
   const scaledInto = new Map<Node, Node>();
-  const inConvolutions = new Set(addInto.values());
+  const taken = new Set([...addInto.values(), ...sums]);
   for (const node of nodes) {
-    if (node.op.name !== 'add' || node.inputs[0] === node.inputs[1] || inConvolutions.has(node)) continue;
+    if (node.op.name !== 'add' || node.inputs[0] === node.inputs[1] || taken.has(node)) continue;
     const scaled = node.inputs
-      .map(({ source }) => (source.kind === 'node' ? source.node : undefined))
+      .map(makerOf)
       .find((maker) => maker && scales(maker) && onlyConsumer(maker.outputs[0] as Value) === node);
     if (scaled === undefined) continue;
     scaledInto.set(node, scaled);
     absorbed.add(scaled);
   }
-  return { reluAfter, reluBackwardInto, addInto, scaledInto, absorbed };
+  return { reluAfter, reluBackwardInto, maskInto, sumInto, addInto, scaledInto, absorbed };
+}
+
+function makerOf({ source }: Value): Node | undefined {
+  return source.kind === 'node' ? source.node : undefined;
 }
 
 /** Whether a node multiplies pictures channel by channel with numbers that are there. */

@@ -43,8 +43,8 @@ interface StepBase {
   readonly node?: Node | undefined;
   readonly reads: readonly Tensor[];
   readonly writes: readonly Tensor[];
-  /** `writes[0]` may take over the storage of this tensor if nobody reads it later. */
-  readonly inPlace?: Tensor | undefined;
+  /** Each result may take over the storage of the tensor in the same place here if nobody reads that later. */
+  readonly inPlace?: readonly (Tensor | undefined)[];
 }
 
 export interface PrimitiveStep extends StepBase {
@@ -93,6 +93,10 @@ export interface StepOptions {
 export interface CodeOptions {
   /** Where it is not the whole node. */
   readonly op?: string;
+  /** How many of the last arguments are results; default 1. */
+  readonly results?: number;
+  /** For each of the results. */
+  readonly inPlace?: readonly (Tensor | undefined)[];
   /** Room of the code's own, behind the result among its arguments. */
   readonly scratch?: Tensor;
   /** Of what never changes: in the prologue. */
@@ -144,7 +148,7 @@ export interface Lowering {
     outputs: readonly (readonly [number: number, tensor: Tensor])[],
     options?: StepOptions,
   ): void;
-  /** The last of the tensors is the result. */
+  /** The last of the tensors are the results. */
   code(node: Node, code: Code, tensors: readonly (Tensor | undefined)[], options?: CodeOptions): void;
   host(
     node: Node,
@@ -162,6 +166,9 @@ export interface Lowering {
 
 /** Lowers a node natively and says so, or returns false to leave it to the host. */
 export type Kernel = (lowering: Lowering, node: Node) => boolean;
+
+/** Steps after which a copy of weights is made again: it would take memory through most of a step, and costs little. */
+const farApart = 200;
 
 export const reluAfter: readonly PostOperation[] = [{ kind: 'relu' }];
 
@@ -230,6 +237,8 @@ function loweringOf(
     outputs: new Map(),
   };
   const representations = new Map<Value, Tensor[]>();
+  /** How many steps there were before copies of weights that change were made. */
+  const copies = new Map<Tensor, number>();
   const constants = new Map<string, Tensor>();
 
   const createStorage = (layout: Layout, place: Storage['place']): Storage => ({
@@ -338,11 +347,14 @@ function loweringOf(
     as(value, layout) {
       const list = known(value, layout);
       const found = list.find((tensor) => natives.sameLayout(tensor.layout, layout));
-      if (found !== undefined) return found;
+      const isOld = found !== undefined && lowered.steps.length - (copies.get(found) ?? Infinity) > farApart;
+      if (found !== undefined && !isOld) return found;
+      if (isOld) list.splice(list.indexOf(found), 1);
       const from = list.find((tensor) => tensor.layout.type === layout.type) ?? (list[0] as Tensor);
       const once = isUnchanging(value);
       const to = createTensor(layout, once ? 'kept' : 'arena');
       const path = value.source.kind === 'node' ? value.source.node.path : pathOf(value);
+      if (value.source.kind === 'state' && !once) copies.set(to, lowered.steps.length);
       pushReorder(once ? lowered.prologue : lowered.steps, path, from, to);
       list.push(to);
       return to;
@@ -386,10 +398,10 @@ function loweringOf(
         arguments: list,
         reads: inputs.map(([, tensor]) => tensor),
         writes: list.slice(inputs.length).map(([, tensor]) => tensor),
-        inPlace,
+        inPlace: [inPlace],
       });
     },
-    code(node, code, tensors, { op = node.op.name, scratch, once = false } = {}) {
+    code(node, code, tensors, { op = node.op.name, results = 1, inPlace = [], scratch, once = false } = {}) {
       const there = tensors.filter((tensor) => tensor !== undefined);
       (once ? lowered.prologue : lowered.steps).push({
         kind: 'code',
@@ -398,8 +410,9 @@ function loweringOf(
         node,
         ...code,
         arguments: scratch ? [...tensors, scratch] : tensors,
-        reads: there.slice(0, -1),
-        writes: [...there.slice(-1), ...(scratch ? [scratch] : [])],
+        reads: there.slice(0, -results),
+        writes: [...there.slice(-results), ...(scratch ? [scratch] : [])],
+        inPlace,
       });
     },
     host(node, reads, writes, compute, inPlace) {
@@ -411,7 +424,7 @@ function loweringOf(
         reads,
         writes,
         compute,
-        inPlace,
+        inPlace: [inPlace],
       });
     },
     isolated: (own, layouts) => loweringOf(analysis, own, undefined, layouts),

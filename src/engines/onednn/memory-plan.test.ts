@@ -9,7 +9,7 @@ function tensor(bytes: number): Tensor {
 }
 
 function step(reads: Tensor[], writes: Tensor[], inPlace?: Tensor): Step {
-  return { kind: 'host', op: 'test', path: '', reads, writes, inPlace, compute: () => {} };
+  return { kind: 'host', op: 'test', path: '', reads, writes, inPlace: [inPlace], compute: () => {} };
 }
 
 const overlaps = (a: Storage, b: Storage): boolean =>

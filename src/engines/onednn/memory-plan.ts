@@ -74,15 +74,17 @@ function mergeInPlace(steps: readonly Step[], storages: ReadonlySet<Storage>): M
     return root;
   };
   steps.forEach((step, i) => {
-    const result = step.writes[0]?.storage;
-    const given = step.inPlace?.storage;
-    if (result === undefined || given === undefined || result === given) return;
-    if (!storages.has(result) || !storages.has(given)) return;
-    const root = rootOf(given);
-    const readTwice = step.reads.filter(({ storage }) => rootOf(storage) === root).length > 1;
-    if (readTwice || root.last !== i || result.first !== i || result.bytes !== root.bytes) return;
-    merged.set(result, root);
-    root.last = result.last;
+    for (const [place, taken] of (step.inPlace ?? []).entries()) {
+      const result = step.writes[place]?.storage;
+      const given = taken?.storage;
+      if (result === undefined || given === undefined || result === given) continue;
+      if (!storages.has(result) || !storages.has(given)) continue;
+      const root = rootOf(given);
+      const readTwice = step.reads.filter(({ storage }) => rootOf(storage) === root).length > 1;
+      if (readTwice || root.last !== i || result.first !== i || result.bytes !== root.bytes) continue;
+      merged.set(result, root);
+      root.last = result.last;
+    }
   });
   return merged;
 }

@@ -9,6 +9,8 @@ export const r = {
 export type Register = (typeof r)[keyof typeof r];
 /** A vector register of sixteen f32, 0 to 31. */
 export type Vector = number;
+/** A register of one bit for each lane, 1 to 7. */
+export type Mask = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /** `[base + offset]`. */
 export interface Memory {
@@ -45,6 +47,8 @@ interface VectorOpcode {
   readonly opcode: number;
   /** Of the lower half of registers. */
   readonly half?: boolean;
+  /** The lanes that are computed; others become zero. */
+  readonly mask?: Mask;
 }
 const load: VectorOpcode = { map: 1, prefix: 0, opcode: 0x10 };
 const store: VectorOpcode = { map: 1, prefix: 0, opcode: 0x11 };
@@ -61,8 +65,15 @@ const widen: VectorOpcode = { map: 2, prefix: 1, opcode: 0x33 };
 const round: VectorOpcode = { map: 2, prefix: 2, opcode: 0x72 };
 const shiftLanes: VectorOpcode = { map: 1, prefix: 1, opcode: 0x72 };
 const or: VectorOpcode = { map: 1, prefix: 1, opcode: 0xeb };
+const squareRoot: VectorOpcode = { map: 1, prefix: 0, opcode: 0x51 };
+const quotient: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5e };
+const multiplySubtracted: VectorOpcode = { map: 2, prefix: 1, opcode: 0xbc };
+const multiplyThenAdd: VectorOpcode = { map: 2, prefix: 1, opcode: 0xa8 };
+const compare: VectorOpcode = { map: 1, prefix: 0, opcode: 0xc2 };
 const permute: VectorOpcode = { map: 2, prefix: 1, opcode: 0x16 };
 
+/** The comparison that is false where an operand is not a number, and raises nothing. */
+const greaterThan = 0x1e;
 const vectorBytes = 64;
 const numberBytes = 4;
 
@@ -264,6 +275,36 @@ export class Assembler {
     this.vector(maximum, to, a, b);
   }
 
+  squareRoot(to: Vector, from: Vector): void {
+    this.vector(squareRoot, to, 0, from);
+  }
+
+  /** `to = a / b`. */
+  quotient(to: Vector, a: Vector, b: Vector): void {
+    this.vector(quotient, to, a, b);
+  }
+
+  /** `to = to * by + more`, rounded once. */
+  multiplyThenAdd(to: Vector, by: Vector, more: Vector): void {
+    this.vector(multiplyThenAdd, to, by, more);
+  }
+
+  /** `to -= a * b`, rounded once. */
+  multiplySubtracted(to: Vector, a: Vector, b: Vector): void {
+    this.vector(multiplySubtracted, to, a, b);
+  }
+
+  /** Says lane for lane whether `a > b`; never so where one is not a number. */
+  greater(to: Mask, a: Vector, b: Vector): void {
+    this.vector(compare, to, a, b);
+    this.emit(greaterThan);
+  }
+
+  /** The lanes that a mask names, and zeros in the others. */
+  copyWhere(mask: Mask, to: Vector, from: Vector): void {
+    this.vector({ ...load, mask }, to, 0, from);
+  }
+
   /** Fetches a line into the first cache or the second; any address will do, `[base + index + offset]` too. */
   prefetch(level: 1 | 2, { base, offset }: Memory, index?: Register): void {
     if (index === undefined) {
@@ -313,7 +354,7 @@ export class Assembler {
 
   /** EVEX: three operands, the last a register or memory, of which `everywhere` takes one number in all places. */
   private vector(
-    { map, prefix, opcode, half = false }: VectorOpcode,
+    { map, prefix, opcode, half = false, mask }: VectorOpcode,
     register: Vector,
     second: Vector,
     last: Vector | Memory,
@@ -332,7 +373,10 @@ export class Assembler {
         (notSet(register >> 4) << 4) |
         map,
       ((~second & 15) << 3) | 4 | prefix,
-      (half ? 0x20 : 0x40) | (everywhere && inMemory ? 0x10 : 0) | (notSet(second >> 4) << 3),
+      (mask === undefined ? 0 : 0x80 | mask) |
+        (half ? 0x20 : 0x40) |
+        (everywhere && inMemory ? 0x10 : 0) |
+        (notSet(second >> 4) << 3),
       opcode,
     );
     if (inMemory) this.operand(register & 7, last.base, last.offset, unit);

@@ -1,9 +1,10 @@
-// Batch normalisation, with the ReLU behind it where there is one. The primitive keeps the sign of its result
-// in a workspace then, so that its gradient masks without reading the output again.
+// Batch normalisation, with the ReLU behind it where there is one: code of our own (`norm-code.ts`), or the library's
+// primitive, which keeps the sign of its result in a workspace then, so that its gradient masks without reading the output again.
 import type { Node, Value } from '../../../graph/graph.ts';
-import { argument, type Layout } from '../abi.ts';
+import { argument, type Layout, type PostOperation, type PrimitiveDescriptor } from '../abi.ts';
 import { type Kernel, type Lowering, reluAfter, type Tensor } from '../lowering.ts';
 import { isFast, readable } from './layouts.ts';
+import { gradientByCode, normalisationByCode, trainingByCode } from './norm-code.ts';
 
 /** oneDNN normalises pictures; vectors (NxC) are few numbers and stay on the host. */
 function isPicture(value: Value): boolean {
@@ -25,13 +26,16 @@ export const batchNormTraining: Kernel = (lowering, node) => {
   const relu = lowering.fusion.reluAfter.get(node);
   const [, mean, variance] = node.outputs as [Value, Value, Value];
   const y = (relu ?? node).outputs[0] as Value;
+  const describe = ({ layout }: Tensor) =>
+    lowering.natives.describe('normalizationForward', {
+      src: layout,
+      epsilon: node.attributes.epsilon,
+      training: true,
+      flags: { relu: relu !== undefined },
+    });
+  if (trainingByCode(lowering, node, describe)) return true;
   const source = sourceOf(lowering, x);
-  const descriptor = lowering.natives.describe('normalizationForward', {
-    src: source.layout,
-    epsilon: node.attributes.epsilon,
-    training: true,
-    flags: { relu: relu !== undefined },
-  });
+  const descriptor = describe(source);
   if (descriptor === undefined) return false;
   const workspaceLayout = relu && descriptor.layout('workspace');
   const workspace = workspaceLayout && lowering.temporary(workspaceLayout);
@@ -59,17 +63,10 @@ export const batchNormInference: Kernel = (lowering, node) => {
   if (!isPicture(x)) return false;
   const relu = lowering.fusion.reluAfter.get(node);
   const y = (relu ?? node).outputs[0] as Value;
+  const describe = ({ layout }: Tensor) => givenStatistics(lowering, node, layout, relu && reluAfter);
+  if (normalisationByCode(lowering, node, undefined, describe)) return true;
   const source = sourceOf(lowering, x);
-  const descriptor = lowering.natives.describe(
-    'normalizationForward',
-    {
-      src: source.layout,
-      epsilon: node.attributes.epsilon,
-      training: false,
-      flags: { globalStatistics: true },
-    },
-    relu && reluAfter,
-  );
+  const descriptor = describe(source);
   if (descriptor === undefined) return false;
   lowering.step(
     node,
@@ -86,6 +83,18 @@ export const batchNormInference: Kernel = (lowering, node) => {
   );
   return true;
 };
+
+/** What the library has for a norm whose statistics are there. */
+export function givenStatistics(
+  { natives }: Lowering,
+  { attributes }: Node,
+  src: Layout,
+  behind: readonly PostOperation[] = [],
+): PrimitiveDescriptor | undefined {
+  const { epsilon } = attributes as { epsilon: number };
+  const flags = { globalStatistics: true };
+  return natives.describe('normalizationForward', { src, epsilon, training: false, flags }, behind);
+}
 
 /** The ReLU gradient that this batch norm gradient takes over: only if the forward pass left the workspace. */
 export function absorbedReluBackward(lowering: Lowering, node: Node): Node | undefined {
@@ -107,23 +116,19 @@ export const batchNormBackward: Kernel = (lowering, node) => {
   if (!isPicture(x)) return false;
   const { natives } = lowering;
   const { epsilon, globalStatistics } = node.attributes as { epsilon: number; globalStatistics: boolean };
-  const source = sourceOf(lowering, x);
   const absorbed = absorbedReluBackward(lowering, node);
   const dy = absorbed ? (absorbed.inputs[1] as Value) : dyAsGiven;
   const flags = { globalStatistics, relu: absorbed !== undefined };
   const forward = absorbed && lowering.forwards.get(forwardOf(node) as Node);
-  const hint =
-    forward?.descriptor ??
-    natives.describe('normalizationForward', { src: source.layout, epsilon, training: true, flags });
-  const descriptor =
-    hint &&
-    natives.describe('normalizationBackward', {
-      src: source.layout,
-      diff: source.layout,
-      epsilon,
-      flags,
-      hint,
-    });
+  const describe = ({ layout: src }: Tensor) => {
+    const hint =
+      forward?.descriptor ??
+      natives.describe('normalizationForward', { src, epsilon, training: true, flags });
+    return hint && natives.describe('normalizationBackward', { src, diff: src, epsilon, flags, hint });
+  };
+  if (gradientByCode(lowering, node, describe)) return true;
+  const source = sourceOf(lowering, x);
+  const descriptor = describe(source);
   if (descriptor === undefined) return false;
   const [dx, dgamma, dbeta] = node.outputs as [Value, Value, Value];
   const gradient = lowering.as(dy, source.layout as Layout);

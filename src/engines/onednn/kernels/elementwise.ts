@@ -5,6 +5,7 @@ import { type ActivationAlgorithm, argument } from '../abi.ts';
 import { type Kernel, lowerOnHost, reluAfter } from '../lowering.ts';
 import { absorbedReluBackward, batchNormInference } from './batch-norm.ts';
 import { isPadded } from './layouts.ts';
+import { runsInNormGradient } from './norm-code.ts';
 import { scaledSum } from './scaled-sum.ts';
 
 export function activation(algorithm: ActivationAlgorithm): Kernel {
@@ -45,6 +46,7 @@ export function activationBackward(algorithm: ActivationAlgorithm): Kernel {
 const plainReluBackward = activationBackward('relu');
 
 export const reluBackward: Kernel = (lowering, node) => {
+  if (runsInNormGradient(lowering, node)) return true;
   const next = lowering.consumers(node.outputs[0] as Value)[0];
   if (next !== undefined && absorbedReluBackward(lowering, next) === node) return true;
   return plainReluBackward(lowering, node);
@@ -52,8 +54,8 @@ export const reluBackward: Kernel = (lowering, node) => {
 
 export const add: Kernel = (lowering, node) => {
   const { natives } = lowering;
-  // Done by the convolution that gave an operand.
-  if (lowering.forwards.has(node)) return true;
+  // Done by the convolution or the batch norm that gave an operand, or by the gradient of a batch norm to come.
+  if (lowering.forwards.has(node) || runsInNormGradient(lowering, node)) return true;
   const scaled = lowering.fusion.scaledInto.get(node);
   if (scaled !== undefined) {
     if (scaledSum(lowering, node, scaled)) return true;

@@ -8,11 +8,16 @@ import type { NumericArray } from '../../../graph/tensor.ts';
 import { argument, type Layout, type PostOperation } from '../abi.ts';
 import { otherOperand } from '../fusion.ts';
 import { type Lowering, reluAfter, type Tensor } from '../lowering.ts';
+import { givenStatistics } from './batch-norm.ts';
 import { isPadded } from './layouts.ts';
+import { normalisationByCode } from './norm-code.ts';
 
 /** `scaled`: the node that gives one operand of `addition`. False where the library has no such pass. */
 export function scaledSum(lowering: Lowering, addition: Node, scaled: Node): boolean {
   const { natives } = lowering;
+  const norm = ({ layout }: Tensor) => givenStatistics(lowering, scaled, layout);
+  if (scaled.op.name === 'batchNormInference' && normalisationByCode(lowering, scaled, addition, norm))
+    return true;
   const x = lowering.current(scaled.inputs[0] as Value);
   const other = lowering.as(otherOperand(addition, scaled.outputs[0] as Value) as Value, x.layout);
   if (isPadded(x.layout)) return false;
