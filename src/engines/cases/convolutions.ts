@@ -44,6 +44,7 @@ export const convolutionCases: readonly OpCase[] = [
     padding: 1,
   }),
   ...withoutBias('1x1, stride 2, 64 to 96 channels', grid(2, 64, 8, 8), weights(96, 64, 1, 1), { stride: 2 }),
+  ...withoutBias('1x1, 48 to 80 channels', grid(4, 48, 14, 14), weights(80, 48, 1, 1)),
   ...withBias('1x3, stride 2x1, padding 0x1', grid(2, 3, 7, 8), weights(4, 3, 1, 3), {
     stride: [2, 1],
     padding: [0, 1],

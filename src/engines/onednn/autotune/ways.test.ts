@@ -10,6 +10,7 @@ import { createReferenceEngine } from '../../reference/index.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
 import { inFullName } from './full-precision.ts';
 import { generatedName } from './generated.ts';
+import { pointsName } from './generated-points.ts';
 import { pairedWinogradName } from './generated-winograd.ts';
 import { primitiveName } from './ways.ts';
 import { winogradNames } from './winograd.ts';
@@ -29,6 +30,7 @@ const names = [
   ...winogradNames,
   ...winogradNames.map(inFullName),
   generatedName,
+  pointsName,
   pairedWinogradName,
 ];
 const heavy = /^(convolution|linear)/;
@@ -185,6 +187,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     expect(on(pairedWinogradName)).toEqual(
       pairs ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );
+    expect(on(pointsName)).toEqual(pairs ? ['convolutionBackwardWeights'] : []);
     if (pairs) expect(sums.get(pairedWinogradName)).toBeGreaterThan(0);
     // A sum and a ReLU inside, as at the end of a residual block.
     if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
@@ -192,6 +195,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       generates ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );
     if (generates) expect(sums.get(generatedName)).toBeGreaterThan(0);
-    for (const op of generates ? on(generatedName) : []) expect(strided).toContain(`${generatedName}: ${op}`);
+    for (const name of [generatedName, pointsName])
+      for (const op of generates ? on(name) : []) expect(strided).toContain(`${name}: ${op}`);
   });
 });

@@ -1,5 +1,5 @@
 // Code that the threads of a team share: a function of one pointer, the table of arguments, that goes through pieces of work.
-import { type Assembler, type Label, type Register, r } from './assembler.ts';
+import { type Assembler, at, type Label, type Memory, type Register, r } from './assembler.ts';
 import type { Team } from './team.ts';
 
 /** The piece of work that a thread is at. */
@@ -86,6 +86,44 @@ function atMost(code: Assembler, register: Register, most: number): void {
 function keepLow(code: Assembler, register: Register): void {
   code.shift('left', register, 48);
   code.shift('right', register, 48);
+}
+
+/** The address of the running thread's own room in rax, of so many bytes each behind the address that `rooms` holds. */
+export function roomOfThread(code: Assembler, { threadNumber }: Team, rooms: Memory, bytes: number): void {
+  code.setAddress(r.ax, threadNumber);
+  code.call(r.ax);
+  // The upper half of an int is not defined.
+  code.shift('left', r.ax, 32);
+  code.shift('right', r.ax, 32);
+  code.multiplyBy(r.ax, r.ax, bytes);
+  code.combine('add', r.ax, rooms);
+}
+
+/** Does `once` so many times, `left` of them to go. */
+export function repeat(code: Assembler, left: Register, times: number, once: () => void): void {
+  if (times === 1) {
+    once();
+    return;
+  }
+  code.set(left, times);
+  const again = code.here();
+  once();
+  code.combineWith('subtract', left, 1);
+  code.jump(again, 'notEqual');
+}
+
+/** Adds to a number at a place of the stack; uses up rax. */
+export function advance(code: Assembler, place: number, bytes: number): void {
+  code.move(r.ax, at(r.sp, place));
+  code.combineWith('add', r.ax, bytes);
+  code.keep(at(r.sp, place), r.ax);
+}
+
+/** Takes one from a number at a place of the stack and goes on at `again` unless none is left; uses up rax. */
+export function countDown(code: Assembler, place: number, again: Label): void {
+  advance(code, place, -1);
+  code.combineWith('compare', r.ax, 0);
+  code.jump(again, 'notEqual');
 }
 
 /** rax into a quotient, which stays there, and a rest in rdx; rcx is used up. */

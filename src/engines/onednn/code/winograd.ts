@@ -6,7 +6,7 @@
 // them.
 import { Assembler, at, type Label, type Register, r, type Vector } from './assembler.ts';
 import { divisors, lanes, registers, vectorBytes } from './cut.ts';
-import { args, forEachItem, item, split } from './items.ts';
+import { advance, args, countDown, forEachItem, item, roomOfThread, split } from './items.ts';
 import type { Team } from './team.ts';
 import {
   along,
@@ -105,12 +105,7 @@ export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team)
     code,
     { count: cut.items, frame: stack.height, team, most: cut.threads },
     () => {
-      code.setAddress(r.ax, team.threadNumber);
-      code.call(r.ax);
-      code.shift('left', r.ax, 32);
-      code.shift('right', r.ax, 32);
-      code.multiplyBy(r.ax, r.ax, cut.room);
-      code.combine('add', r.ax, at(args, slots.scratch));
+      roomOfThread(code, team, at(args, slots.scratch), cut.room);
       code.keep(at(r.sp, stack.room), r.ax);
     },
     () => {
@@ -135,19 +130,6 @@ export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team)
     },
   );
   return code.code();
-}
-
-function advance(code: Assembler, place: number, bytes: number): void {
-  code.move(r.ax, at(r.sp, place));
-  code.combineWith('add', r.ax, bytes);
-  code.keep(at(r.sp, place), r.ax);
-}
-
-function countDown(code: Assembler, place: number, again: Label): void {
-  code.move(r.ax, at(r.sp, place));
-  code.combineWith('subtract', r.ax, 1);
-  code.keep(at(r.sp, place), r.ax);
-  code.jump(again, 'notEqual');
 }
 
 /** The item's first tile: its picture, line and column; and how many it has. */

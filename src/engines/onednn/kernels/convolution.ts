@@ -12,6 +12,7 @@ import type {
 import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { inFullPrecision } from '../autotune/full-precision.ts';
 import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
+import { generatedPoints } from '../autotune/generated-points.ts';
 import { pairedWinograd, pairedWinogradGradient } from '../autotune/generated-winograd.ts';
 import { pairedWinogradWeightGradient } from '../autotune/generated-winograd-weights.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
@@ -149,7 +150,13 @@ const weightGradientWays: Ways = {
   describe: describeWeightGradient,
   lower: lowerWeightGradient,
   others: [
-    ...[shiftedProducts, weightGradientByPhases, generatedWeightGradient, pairedWinogradWeightGradient],
+    ...[
+      shiftedProducts,
+      weightGradientByPhases,
+      generatedWeightGradient,
+      generatedPoints,
+      pairedWinogradWeightGradient,
+    ],
     ...mergedWeightGradient,
     ...winogradIn(describeWeightGradient, lowerWeightGradient),
   ],
