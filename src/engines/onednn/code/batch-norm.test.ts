@@ -80,7 +80,10 @@ function draw(seed: number, type: 'f32' | 'bf16'): Drawn {
   };
 }
 
-function statisticsOf({ sizes, count, channel }: Drawn, x: Float64Array) {
+function statisticsOf(
+  { sizes, count, channel }: Pick<Drawn, 'sizes' | 'count' | 'channel'>,
+  x: Float64Array,
+) {
   const each = sizes.pictures * sizes.pixels;
   const mean = new Float64Array(sizes.blocks * lanes);
   const variance = new Float64Array(sizes.blocks * lanes);
@@ -165,6 +168,37 @@ describe.skipIf(!runs)(`batch norms by generated code${whyNot}`, () => {
     // What is made again from the statistics is the same to the bit.
     expect(tagain.get()).toEqual(ty.get());
     expect(places.every((place) => place.isWhole())).toBe(true);
+  });
+
+  it('statistics of large pictures far from zero', () => {
+    const sizes: NormSizes = { pictures: 4, blocks: 2, pixels: 112 * 112, type: 'f32', epsilon: 1e-5 };
+    const all = { ...sizes, sum: false, relu: false };
+    const channels = sizes.blocks * lanes;
+    const count = sizes.pictures * sizes.pixels * channels;
+    const channel = (i: number) =>
+      (Math.floor(i / (sizes.pixels * lanes)) % sizes.blocks) * lanes + (i % lanes);
+    const next = random(5);
+    // The first number of all is the furthest from the mean.
+    const x = Float64Array.from({ length: count }, (_, i) =>
+      Math.fround(1000 + (i < lanes ? 8 : next() + next())),
+    );
+    const { mean, variance } = statisticsOf({ sizes, count, channel }, x);
+    const tensor = { count, type: 'f32' } as const;
+    const vector = { count: channels, type: 'f32' } as const;
+    const places = roomFor([tensor, vector, vector, tensor, vector, vector]);
+    const [given, gamma, beta] = places as [Place, Place, Place];
+    given.set(x);
+    gamma.set(new Float32Array(channels).fill(1));
+    beta.set(new Float32Array(channels));
+    const { natives } = here();
+    const code = natives.code('norm of large pictures', (team) => batchNormCode(all, team)) as bigint;
+    natives.runCode(
+      code,
+      BigUint64Array.from(places, ({ address }) => address),
+    );
+    const [, , , , gotMean, gotVariance] = places as [Place, Place, Place, Place, Place, Place];
+    expect(distance(gotMean.get(), mean)).toBeLessThan(1e-7);
+    expect(distance(gotVariance.get(), variance)).toBeLessThan(1e-4);
   });
 
   it.each(cases)('case %i in %s: the gradient', (seed, type) => {

@@ -5,6 +5,7 @@
 // the second time backwards: what the caches hold of a block is not read from memory again, and nothing is written but y.
 import { Assembler, at, type Memory, type Register, r, type Vector } from './assembler.ts';
 import {
+  type Numbers,
   numbersBehind,
   type Pictures,
   passThroughBlock,
@@ -39,6 +40,8 @@ export function slotsOf<Name extends string>(...names: readonly (Name | false)[]
   return Object.fromEntries(there.map((name, i) => [name, 8 * i])) as Record<Name, number>;
 }
 
+/** Numbers of a channel that tell roughly where all are. */
+const firstNumbers = 8;
 /** Behind the sums of a pass. */
 const [mean, scale, shift, zero, near, one] = [25, 26, 27, 28, 29, 30] as const;
 const [sum, squares] = [23, 24] as const;
@@ -65,8 +68,8 @@ export function scaleOf(
 
 /**
  * In training. Arguments: x, gamma, beta, the other operand of the addition where there is one; y, mean, variance (biased).
- * The variance is that of the distances from each channel's first number, which lies among the others: the difference of
- * squares then cancels no more than the distance of that one from the mean.
+ * The variance is that of the distances from the mean of each channel's first numbers, which lies among the others: the
+ * difference of squares then cancels no more than the distance of that one from the mean of all.
  */
 export function batchNormCode(sizes: NormSizes & NormBehind, team: Team): Uint8Array {
   const slots = slotsOf('x', 'gamma', 'beta', sizes.sum && 'other', 'y', 'mean', 'variance');
@@ -77,7 +80,7 @@ export function batchNormCode(sizes: NormSizes & NormBehind, team: Team): Uint8A
     { count: sizes.blocks, frame, team },
     () => {},
     () => {
-      statistics(code, sizes, slots.x);
+      statistics(code, numbers, sizes, slots.x);
       numbers.broadcast(one, 1 / (sizes.pictures * sizes.pixels));
       code.multiply(sum, sum, one);
       code.multiply(squares, squares, one);
@@ -127,8 +130,8 @@ export function normalisationCode(sizes: NormSizes & NormBehind, team: Team): Ui
   return code.code();
 }
 
-/** The sum and the squares' sum of the distances from each channel's first number, which is left in `near`. */
-function statistics(code: Assembler, sizes: NormSizes, x: number): void {
+/** The sum and the squares' sum of the distances from the mean of each channel's first numbers, which is left in `near`. */
+function statistics(code: Assembler, numbers: Numbers, sizes: NormSizes, x: number): void {
   const distance = 2 * atOnce;
   const clear = (): void => {
     for (let i = 0; i < 2 * atOnce; i++) code.clear(i);
@@ -136,9 +139,16 @@ function statistics(code: Assembler, sizes: NormSizes, x: number): void {
   code.clear(sum);
   code.clear(squares);
   clear();
+  const few = Math.min(sizes.pixels, firstNumbers);
   code.multiplyBy(r.si, item, sizes.pixels * pixelBytes(sizes));
   code.combine('add', r.si, at(args, x));
-  read(code, sizes, near, at(r.si));
+  code.clear(near);
+  for (let i = 0; i < few; i++) {
+    read(code, sizes, distance, at(r.si, i * pixelBytes(sizes)));
+    code.add(near, near, distance);
+  }
+  numbers.broadcast(distance, 1 / few);
+  code.multiply(near, near, distance);
   passThroughBlock(code, sizes, {
     tensors: [x],
     atOnce,

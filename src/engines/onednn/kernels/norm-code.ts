@@ -5,9 +5,8 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { PrimitiveDescriptor } from '../abi.ts';
 import { batchNormCode, type NormSizes, normalisationCode } from '../code/batch-norm.ts';
 import { batchNormGradientCode, type NormGradientSizes } from '../code/batch-norm-gradient.ts';
-import type { Fusion } from '../fusion.ts';
-import { otherOperand } from '../fusion.ts';
-import type { Lowering, Tensor } from '../lowering.ts';
+import { type Fusion, otherOperand } from '../fusion.ts';
+import type { Code, Lowering, Tensor } from '../lowering.ts';
 
 const block = 16;
 /** Blocks of channels for each thread from which on one more or less does not count. */
@@ -42,39 +41,61 @@ function layoutOf({ natives, dims, storageType }: Lowering, value: Value) {
   return natives.blocked(dims(value), storageType(value), block);
 }
 
-/** The norm with the library's statistics of a batch; `instead`: what the library would do for the norm alone. */
-export function trainingByCode(
+/** What the library would do for the norm alone. */
+type Instead = (source: Tensor) => PrimitiveDescriptor | undefined;
+
+/** A norm with the addition and the ReLU behind it as code. */
+interface ForwardPlan {
+  readonly code: Code;
+  readonly source: Tensor;
+  /** The other operand of the addition. */
+  readonly other: Tensor | undefined;
+  readonly y: Value;
+}
+
+/** Undefined where no code runs. `named`: what is made by `make`. */
+function forwardPlan(
   lowering: Lowering,
   node: Node,
-  instead: (source: Tensor) => PrimitiveDescriptor | undefined,
-): boolean {
+  addition: Node | undefined,
+  [named, make]: readonly [string, typeof batchNormCode],
+  instead: Instead,
+): ForwardPlan | undefined {
   const { fusion, natives } = lowering;
   const sizes = sizesOf(lowering, node);
-  if (sizes === undefined) return false;
-  const addition = fusion.addInto.get(node);
+  if (sizes === undefined) return undefined;
   const relu = fusion.reluAfter.get(addition ?? node);
   const all = { ...sizes, sum: addition !== undefined, relu: relu !== undefined };
-  const address = natives.code(`batch norm ${JSON.stringify(all)}`, (team) => batchNormCode(all, team));
-  if (address === undefined) return false;
-  const [x, gamma, beta] = node.inputs as [Value, Value, Value];
-  const [own, mean, variance] = node.outputs as [Value, Value, Value];
-  const source = blocked(lowering, x);
+  const address = natives.code(`${named} ${JSON.stringify(all)}`, (team) => make(all, team));
+  if (address === undefined) return undefined;
+  const source = blocked(lowering, node.inputs[0] as Value);
   const descriptor = instead(source);
-  if (descriptor === undefined) return false;
-  const other = addition && blocked(lowering, otherOperand(addition, own) as Value);
-  const y = (relu ?? addition ?? node).outputs[0] as Value;
+  if (descriptor === undefined) return undefined;
+  const other = addition && otherOperand(addition, node.outputs[0] as Value);
+  return {
+    code: { implementation: implementationOf(sizes), address, instead: descriptor },
+    source,
+    other: other && blocked(lowering, other),
+    y: (relu ?? addition ?? node).outputs[0] as Value,
+  };
+}
+
+/** With the statistics of the batch. */
+export function trainingByCode(lowering: Lowering, node: Node, instead: Instead): boolean {
+  const addition = lowering.fusion.addInto.get(node);
+  const plan = forwardPlan(lowering, node, addition, ['batch norm', batchNormCode], instead);
+  if (plan === undefined) return false;
+  const { code, source, other, y } = plan;
+  const [, gamma, beta] = node.inputs as [Value, Value, Value];
+  const [, mean, variance] = node.outputs as [Value, Value, Value];
+  const inputs = [source, lowering.plain(gamma), lowering.plain(beta), ...(other ? [other] : [])];
   const results = [
     lowering.define(y, layoutOf(lowering, y)),
     lowering.define(mean, lowering.plainLayout(mean)),
     lowering.define(variance, lowering.plainLayout(variance)),
   ];
-  lowering.code(
-    node,
-    { implementation: implementationOf(sizes), address, instead: descriptor },
-    [source, lowering.plain(gamma), lowering.plain(beta), ...(other ? [other] : []), ...results],
-    { results: results.length, inPlace: [other] },
-  );
-  if (addition) lowering.forwards.set(addition, { descriptor });
+  lowering.code(node, code, [...inputs, ...results], { results: results.length, inPlace: [other] });
+  if (addition) lowering.forwards.set(addition, { descriptor: code.instead });
   return true;
 }
 
@@ -83,30 +104,16 @@ export function normalisationByCode(
   lowering: Lowering,
   node: Node,
   addition: Node | undefined,
-  instead: (source: Tensor) => PrimitiveDescriptor | undefined,
+  instead: Instead,
 ): boolean {
-  const { fusion, natives } = lowering;
-  const sizes = sizesOf(lowering, node);
-  if (sizes === undefined) return false;
-  const relu = fusion.reluAfter.get(addition ?? node);
-  const all = { ...sizes, sum: addition !== undefined, relu: relu !== undefined };
-  const address = natives.code(`normalisation ${JSON.stringify(all)}`, (team) =>
-    normalisationCode(all, team),
-  );
-  if (address === undefined) return false;
-  const [x, ...vectors] = node.inputs.slice(0, 5) as [Value, ...Value[]];
-  const source = blocked(lowering, x);
-  const descriptor = instead(source);
-  if (descriptor === undefined) return false;
-  const other = addition && blocked(lowering, otherOperand(addition, node.outputs[0] as Value) as Value);
-  const y = (relu ?? addition ?? node).outputs[0] as Value;
-  const inputs = [source, ...vectors.map((value) => lowering.plain(value)), ...(other ? [other] : [])];
-  lowering.code(
-    addition ?? node,
-    { implementation: implementationOf(sizes), address, instead: descriptor },
-    [...inputs, lowering.define(y, layoutOf(lowering, y))],
-    { inPlace: [other ?? source] },
-  );
+  const plan = forwardPlan(lowering, node, addition, ['normalisation', normalisationCode], instead);
+  if (plan === undefined) return false;
+  const { code, source, other, y } = plan;
+  // One that is synchronised between ranks has more inputs.
+  const vectors = node.inputs.slice(1, 5).map((value) => lowering.plain(value));
+  const inputs = [source, ...vectors, ...(other ? [other] : [])];
+  const result = lowering.define(y, layoutOf(lowering, y));
+  lowering.code(addition ?? node, code, [...inputs, result], { inPlace: [other ?? source] });
   return true;
 }
 
@@ -158,11 +165,7 @@ function takes({ reluBackwardInto, maskInto }: Fusion, norm: Node, mask: Node): 
   return reluBackwardInto.get(norm) === mask || maskInto.get(norm) === mask;
 }
 
-export function gradientByCode(
-  lowering: Lowering,
-  node: Node,
-  instead: (source: Tensor) => PrimitiveDescriptor | undefined,
-): boolean {
+export function gradientByCode(lowering: Lowering, node: Node, instead: Instead): boolean {
   const plan = planOf(lowering, node);
   if (plan === undefined) return false;
   const { sizes, address, mask, sum, beta } = plan;

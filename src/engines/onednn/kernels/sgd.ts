@@ -1,10 +1,12 @@
-// The optimiser, in place on the states: v = momentum v + g + weightDecay w, then w = w - lr v, both as
-// primitives over the weights in their own layout. In the Nesterov form the step is g + weightDecay w + momentum v
-// with the new v. A gradient that is scaled (clipped) is multiplied first, one more pass; one that was gathered over
-// several steps is applied by the op's definition on the host, since a primitive cannot be left out of a run.
+// The optimiser, in place on the states, over the weights in their own layout: on AVX-512 code of our own, elsewhere
+// primitives, v = momentum v + g + weightDecay w, then w = w - lr v; in the Nesterov form the step is g + weightDecay w +
+// momentum v with the new v, and a gradient that is scaled (clipped) is multiplied first, one more pass each. One that was gathered
+// over several steps is applied by the op's definition on the host, since a native step cannot be left out of a run.
 import type { Node, Value } from '../../../graph/graph.ts';
 import { type SgdAttributes, sgdMoves } from '../../../graph/ops/sgd.ts';
-import { argument, type Layout } from '../abi.ts';
+import { argument, type Layout, type PrimitiveDescriptor } from '../abi.ts';
+import { lanes } from '../code/cut.ts';
+import { descentCode } from '../code/descent.ts';
 import type { Kernel, Lowering, Tensor } from '../lowering.ts';
 import { filterGradientLayout } from './convolution.ts';
 import { filterClipOf, flat, mayOverwrite } from './in-place.ts';
@@ -104,6 +106,27 @@ export const sgd: Kernel = (lowering, node) => {
   return true;
 };
 
+/** As code of our own, which passes over memory once. */
+function lowerToCode(
+  lowering: Lowering,
+  node: Node,
+  [weights, gradient, velocity]: readonly [Tensor, Tensor, Tensor],
+  instead: PrimitiveDescriptor,
+): boolean {
+  const { momentum, weightDecay, nesterov, scaled = false } = node.attributes as SgdAttributes;
+  const count = weights.layout.dims[0] as number;
+  if (count % lanes > 0) return false;
+  const descent = { count, momentum, weightDecay, nesterov, scaled };
+  const address = lowering.natives.code(`descent ${JSON.stringify(descent)}`, (team) =>
+    descentCode(descent, team),
+  );
+  if (address === undefined) return false;
+  const scalars = node.inputs.slice(3, scaled ? 5 : 4).map((value) => lowering.plain(value));
+  const code = { implementation: 'generated:avx512', address, instead };
+  lowering.code(node, code, [gradient, ...scalars, weights, velocity], { results: 2 });
+  return true;
+}
+
 function lowerNatively(
   lowering: Lowering,
   node: Node,
@@ -116,6 +139,7 @@ function lowerNatively(
   const { layout } = weights;
   const sources = [layout, layout, layout];
   const accumulate = natives.describe('sum', { scales: [momentum, 1, weightDecay], sources, dst: layout });
+  if (accumulate && lowerToCode(lowering, node, [weights, given, velocity], accumulate)) return true;
   const lookAhead = nesterov
     ? natives.describe('sum', { scales: [1, momentum, weightDecay], sources, dst: layout })
     : undefined;

@@ -1,0 +1,90 @@
+// A step of stochastic gradient descent with momentum (PyTorch's form) as AVX-512 code, over tensors as vectors, in place:
+//   s = scale g + weightDecay w;   v = momentum v + s;   w = w - rate (nesterov ? s + momentum v : v)
+// Weights, velocity and gradient pass through memory once.
+import { Assembler, at, type Label, r } from './assembler.ts';
+import { numbersBehind } from './channel-passes.ts';
+import { lanes, vectorBytes } from './cut.ts';
+import { args, forEachItem, item } from './items.ts';
+import type { Team } from './team.ts';
+
+export interface Descent {
+  /** Numbers, a multiple of 16. */
+  readonly count: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly nesterov: boolean;
+  /** Whether the gradient is multiplied with a number first. */
+  readonly scaled: boolean;
+}
+
+/** Registers that a thread takes at a time. */
+const pieceLength = 256;
+const frame = 8;
+
+/** Arguments: g, rate, scale (where there is one), w, v. */
+export function descentCode(
+  { count, momentum, weightDecay, nesterov, scaled }: Descent,
+  team: Team,
+): Uint8Array {
+  if (count % lanes > 0) throw new Error(`${count} numbers do not fill registers of ${lanes}.`);
+  const [g, w, v, left] = [r.si, r.di, r.r8, r.cx] as const;
+  const [rate, scale, speed, decay] = [28, 29, 30, 31] as const;
+  const lines = count / lanes;
+  const atOnce = [4, 2, 1].find((some) => lines % some === 0) as number;
+  const slots = { g: 0, rate: 8, scale: 16, w: scaled ? 24 : 16, v: scaled ? 32 : 24 };
+  const code = new Assembler();
+  const numbers = numbersBehind(code);
+  forEachItem(
+    code,
+    { count: Math.ceil(lines / pieceLength), frame, team },
+    () => {
+      const everywhere = (to: number, slot: number): void => {
+        code.move(r.ax, at(args, slot));
+        code.broadcast(to, at(r.ax));
+      };
+      everywhere(rate, slots.rate);
+      if (scaled) everywhere(scale, slots.scale);
+      numbers.broadcast(speed, momentum);
+      numbers.broadcast(decay, weightDecay);
+    },
+    () => {
+      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
+      for (const [to, slot] of [
+        [g, slots.g],
+        [w, slots.w],
+        [v, slots.v],
+      ] as const) {
+        code.move(to, at(args, slot));
+        code.combine('add', to, r.ax);
+      }
+      // The last piece may be shorter.
+      const whole: Label = {};
+      code.set(left, lines);
+      code.multiplyBy(r.ax, item, pieceLength);
+      code.combine('subtract', left, r.ax);
+      code.combineWith('compare', left, pieceLength);
+      code.jump(whole, 'notGreater');
+      code.set(left, pieceLength);
+      code.place(whole);
+      const again = code.here();
+      for (let i = 0; i < atOnce; i++) {
+        const [slope, weight, velocity] = [3 * i, 3 * i + 1, 3 * i + 2] as const;
+        code.load(slope, at(g, i * vectorBytes));
+        code.load(weight, at(w, i * vectorBytes));
+        code.load(velocity, at(v, i * vectorBytes));
+        if (scaled) code.multiply(slope, slope, scale);
+        if (weightDecay !== 0) code.multiplyAdd(slope, weight, decay);
+        code.multiplyThenAdd(velocity, speed, slope);
+        code.store(at(v, i * vectorBytes), velocity);
+        if (nesterov) code.multiplyAdd(slope, velocity, speed);
+        code.multiplySubtracted(weight, nesterov ? slope : velocity, rate);
+        code.store(at(w, i * vectorBytes), weight);
+      }
+      for (const pointer of [g, w, v]) code.combineWith('add', pointer, atOnce * vectorBytes);
+      code.combineWith('subtract', left, atOnce);
+      code.jump(again, 'notEqual');
+    },
+  );
+  numbers.place();
+  return code.code();
+}
