@@ -25,7 +25,28 @@ export interface Fusion {
 
 const takesRelu = new Set(['batchNormTraining', 'batchNormInference', 'convolution', 'linear', 'add']);
 
+/** Who reads what. */
+interface Readers {
+  readonly nodes: readonly Node[];
+  readonly consumers: ReadonlyMap<Value, readonly Node[]>;
+  /** What the graph gives out or updates states with. */
+  readonly kept: ReadonlySet<Value>;
+  /** Undefined where there are several, or a value is wanted outside of the graph. */
+  onlyConsumer(value: Value): Node | undefined;
+}
+
 export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
+  const readers = readersOf(graph, nodes);
+  const reluAfter = relusBehind(readers);
+  const signals = signalsInside(readers, reluAfter);
+  const sums = new Set(signals.sumInto.values());
+  const addInto = additionsInside(readers, sums);
+  const scaledInto = scaledInside(readers, new Set([...addInto.values(), ...sums]));
+  const absorbed = new Set([...reluAfter.values(), ...scaledInto.values()]);
+  return { reluAfter, ...signals, addInto, scaledInto, absorbed };
+}
+
+function readersOf(graph: Graph, nodes: readonly Node[]): Readers {
   const consumers = new Map<Value, Node[]>();
   for (const node of nodes) {
     for (const value of node.inputs) consumers.set(value, [...(consumers.get(value) ?? []), node]);
@@ -35,17 +56,24 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
     const list = consumers.get(value) ?? [];
     return list.length === 1 && !kept.has(value) ? list[0] : undefined;
   };
+  return { nodes, consumers, kept, onlyConsumer };
+}
 
+function relusBehind({ nodes, onlyConsumer }: Readers): Map<Node, Node> {
   const reluAfter = new Map<Node, Node>();
-  const absorbed = new Set<Node>();
   for (const node of nodes) {
     if (!takesRelu.has(node.op.name)) continue;
     const next = onlyConsumer(node.outputs[0] as Value);
-    if (next?.op.name !== 'relu') continue;
-    reluAfter.set(node, next);
-    absorbed.add(next);
+    if (next?.op.name === 'relu') reluAfter.set(node, next);
   }
+  return reluAfter;
+}
 
+/** What stands in front of batch norms' gradients. */
+function signalsInside(
+  { nodes, consumers, onlyConsumer }: Readers,
+  reluAfter: ReadonlyMap<Node, Node>,
+): Pick<Fusion, 'reluBackwardInto' | 'maskInto' | 'sumInto'> {
   const reluBackwardInto = new Map<Node, Node>();
   const maskInto = new Map<Node, Node>();
   for (const node of nodes) {
@@ -71,15 +99,21 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
     };
     if (a !== b && isPlain(a) && isPlain(b)) sumInto.set(node, addition);
   }
+  return { reluBackwardInto, maskInto, sumInto };
+}
 
+/** Additions inside the convolution or the batch norm that gives their later operand; `taken`: those that run elsewhere. */
+function additionsInside(
+  { nodes, consumers, kept, onlyConsumer }: Readers,
+  taken: ReadonlySet<Node>,
+): Map<Node, Node> {
   const addInto = new Map<Node, Node>();
   const positions = new Map(nodes.map((node, i) => [node, i]));
-  const sums = new Set(sumInto.values());
   for (const node of nodes) {
     const overwrites = node.op.name === 'convolution';
     if (!overwrites && node.op.name !== 'batchNormTraining') continue;
     const next = onlyConsumer(node.outputs[0] as Value);
-    if (next?.op.name !== 'add' || sums.has(next)) continue;
+    if (next?.op.name !== 'add' || taken.has(next)) continue;
     const other = otherOperand(next, node.outputs[0] as Value);
     const at = positions.get(node) as number;
     if (other === undefined || !sameShape(other.shape, next.outputs[0]?.shape ?? [])) continue;
@@ -91,19 +125,20 @@ export function planFusion(graph: Graph, nodes: readonly Node[]): Fusion {
     if (overwrites ? isFree && !kept.has(other) && isItsOwn(other, consumers) : !scales(maker))
       addInto.set(node, next);
   }
+  return addInto;
+}
 
+/** Batch norms with given statistics and gates inside the addition behind them; `taken`: additions that run elsewhere. */
+function scaledInside({ nodes, onlyConsumer }: Readers, taken: ReadonlySet<Node>): Map<Node, Node> {
   const scaledInto = new Map<Node, Node>();
-  const taken = new Set([...addInto.values(), ...sums]);
   for (const node of nodes) {
     if (node.op.name !== 'add' || node.inputs[0] === node.inputs[1] || taken.has(node)) continue;
     const scaled = node.inputs
       .map(makerOf)
       .find((maker) => maker && scales(maker) && onlyConsumer(maker.outputs[0] as Value) === node);
-    if (scaled === undefined) continue;
-    scaledInto.set(node, scaled);
-    absorbed.add(scaled);
+    if (scaled !== undefined) scaledInto.set(node, scaled);
   }
-  return { reluAfter, reluBackwardInto, maskInto, sumInto, addInto, scaledInto, absorbed };
+  return scaledInto;
 }
 
 function makerOf({ source }: Value): Node | undefined {
