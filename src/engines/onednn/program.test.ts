@@ -98,27 +98,32 @@ describe.skipIf(found === undefined)(`a compiled program${found ? '' : ` (skippe
     expect(steps.map(({ op }) => op)).not.toContain('relu');
   });
 
-  const withBf16 = found?.describe().dtypes.includes('bf16') ? it : it.skip;
-  withBf16('makes a copy of weights again rather than keep it through hundreds of steps', () => {
-    const copies = (between: number): number => {
-      const graph = createGraph();
-      const w = state(graph, 'w', [32, 32, 3, 3], 'parameter', { kind: 'uniform', bound: 0.1 });
-      let y = input(graph, 'x', [1, 32, 4, 4]);
-      const through = () => convolution(y, w, undefined, { padding: 1 });
-      y = through();
-      for (let i = 0; i < between; i++) y = tanh(y);
-      y = through();
-      markOutput('y', y);
-      update(w, multiply(w, constant(graph, w.shape, new Float32Array(32 * 32 * 9).fill(0.5), 'full')));
-      const program = engine.compile(graph, { dtype: 'bf16' });
-      const { steps } = program.report();
-      const once = { x: new Float32Array(512).fill(1) };
-      // The second reading comes before the update, too.
-      expect(program.run(once)).toEqual(engine.compile(graph, { dtype: 'bf16' }).run(once));
-      return steps.filter(({ op, path }) => op === 'reorder' && path === 'w').length;
-    };
-    expect(copies(250) - copies(3)).toBe(1);
-  });
+  // Elsewhere copies in f32 are made of those in bf16, for each layer.
+  const multiplies = found?.describe().dtypes[0] === 'bf16';
+  const why = multiplies ? '' : ' (skipped: nothing multiplies bf16 here)';
+  it.skipIf(!multiplies)(
+    `makes a copy of weights again rather than keep it through hundreds of steps${why}`,
+    () => {
+      const copies = (between: number): number => {
+        const graph = createGraph();
+        const w = state(graph, 'w', [32, 32, 3, 3], 'parameter', { kind: 'uniform', bound: 0.1 });
+        let y = input(graph, 'x', [1, 32, 4, 4]);
+        const through = () => convolution(y, w, undefined, { padding: 1 });
+        y = through();
+        for (let i = 0; i < between; i++) y = tanh(y);
+        y = through();
+        markOutput('y', y);
+        update(w, multiply(w, constant(graph, w.shape, new Float32Array(32 * 32 * 9).fill(0.5), 'full')));
+        const program = engine.compile(graph, { dtype: 'bf16' });
+        const { steps } = program.report();
+        const once = { x: new Float32Array(512).fill(1) };
+        // The second reading comes before the update, too.
+        expect(program.run(once)).toEqual(engine.compile(graph, { dtype: 'bf16' }).run(once));
+        return steps.filter(({ op, path }) => op === 'reorder' && path === 'w').length;
+      };
+      expect(copies(250) - copies(3)).toBe(1);
+    },
+  );
 
   it('refuses wrong feeds, states and types, and does not run after its end', () => {
     const program = lenetTraining();
