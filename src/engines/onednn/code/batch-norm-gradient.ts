@@ -5,18 +5,9 @@
 // A thread takes a block of channels through all pictures, once for the sums and once, backwards, for dx. Where the ReLU
 // follows the norm itself, the sign of y is computed from x again: nothing is kept of y.
 import { Assembler, type Memory } from './assembler.ts';
-import {
-  addUp,
-  atOnce,
-  frame,
-  type NormSizes,
-  normalised,
-  scaleOf,
-  slotsOf,
-  vectorOf,
-} from './batch-norm.ts';
+import { addUp, atOnce, type NormSizes, normalised, scaleOf, vectorOf } from './batch-norm.ts';
 import { numbersBehind, passThroughBlock, read, write } from './channel-passes.ts';
-import { forEachItem, item } from './items.ts';
+import { forEachItem, item, slotsOf } from './items.ts';
 import type { Team } from './team.ts';
 
 export interface NormGradientSizes extends NormSizes {
@@ -123,7 +114,7 @@ export function batchNormGradientCode(sizes: NormGradientSizes, team: Team): Uin
 
   forEachItem(
     code,
-    { count: sizes.blocks, frame, team },
+    { count: sizes.blocks, team },
     () => code.clear(zero),
     () => {
       const [inverse, gamma, variance, epsilon, one, part] = [0, 1, 2, 3, 4, 5] as const;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { allocateRegion } from '../memory.ts';
 import { batchNormCode, type NormSizes, normalisationCode } from './batch-norm.ts';
 import { batchNormGradientCode, type NormGradientSizes } from './batch-norm-gradient.ts';
-import { here, multipliesBf16, random, runs, whyNot } from './testing.ts';
+import { here, multipliesBf16, ofBf16, random, runs, toBf16, whyNot } from './testing.ts';
 
 const lanes = 16;
 const margin = 32;
@@ -24,7 +24,7 @@ function roomFor(counts: readonly { readonly count: number; readonly type: 'f32'
       address,
       set(values: ArrayLike<number>): void {
         if (type === 'f32') floats.set(values);
-        else halves.set(Uint16Array.from(values, bf16));
+        else halves.set(Uint16Array.from(values, toBf16));
       },
       get: (): Float64Array =>
         type === 'f32'
@@ -37,21 +37,6 @@ function roomFor(counts: readonly { readonly count: number; readonly type: 'f32'
           : halves.subarray(count + (count % 2)).every((value, i) => value === (i % 2 ? 0x429a : 0)),
     };
   });
-}
-
-const bits = new Uint32Array(1);
-const number = new Float32Array(bits.buffer);
-
-/** To the nearest, half to even. */
-function bf16(value: number): number {
-  number[0] = value;
-  const whole = bits[0] as number;
-  return (whole + 0x7fff + ((whole >>> 16) & 1)) >>> 16;
-}
-
-function ofBf16(half: number): number {
-  bits[0] = half << 16;
-  return number[0] as number;
 }
 
 interface Drawn {
@@ -68,7 +53,7 @@ function draw(seed: number, type: 'f32' | 'bf16'): Drawn {
   const [pictures, blocks, pixels] = [among(1, 5), among(1, 5), seed % 4 === 0 ? among(1, 9) : among(10, 90)];
   const count = pictures * blocks * pixels * lanes;
   // Only what bf16 has: rounding then is that of the results alone.
-  const exact = (value: number): number => ofBf16(bf16(value));
+  const exact = (value: number): number => ofBf16(toBf16(value));
   const numbers = (length: number) => (scale: number, shift: number) =>
     Float64Array.from({ length }, () => exact(scale * (next() + next() - 1) + shift));
   return {

@@ -15,7 +15,7 @@ import {
   write,
 } from './channel-passes.ts';
 import { vectorBytes } from './cut.ts';
-import { args, forEachItem, item, split } from './items.ts';
+import { args, forEachItem, item, slotsOf, split } from './items.ts';
 import type { Team } from './team.ts';
 
 export interface NormSizes extends Pictures {
@@ -29,16 +29,8 @@ export interface NormBehind {
   readonly relu: boolean;
 }
 
-/** Bytes of the stack that keep calls as they expect it. */
-export const frame = 8;
 /** Pixels between two jumps: as many sums as hide the time of an addition. */
 export const atOnce = 8;
-
-/** Distances of arguments in their table, in the order in which they stand there. */
-export function slotsOf<Name extends string>(...names: readonly (Name | false)[]): Record<Name, number> {
-  const there = names.filter((name) => name !== false);
-  return Object.fromEntries(there.map((name, i) => [name, 8 * i])) as Record<Name, number>;
-}
 
 /** Numbers of a channel that tell roughly where all are. */
 const firstNumbers = 8;
@@ -77,7 +69,7 @@ export function batchNormCode(sizes: NormSizes & NormBehind, team: Team): Uint8A
   const numbers = numbersBehind(code);
   forEachItem(
     code,
-    { count: sizes.blocks, frame, team },
+    { count: sizes.blocks, team },
     () => {},
     () => {
       statistics(code, numbers, sizes, slots.x);
@@ -109,7 +101,7 @@ export function normalisationCode(sizes: NormSizes & NormBehind, team: Team): Ui
   const numbers = numbersBehind(code);
   forEachItem(
     code,
-    { count: sizes.pictures * sizes.blocks, frame, team },
+    { count: sizes.pictures * sizes.blocks, team },
     () => {
       numbers.broadcast(one, sizes.epsilon);
       code.clear(zero);

@@ -41,7 +41,7 @@ export function channelSumsCode(
   };
   forEachItem(
     code,
-    { count: blocks, frame: 8, team },
+    { count: blocks, team },
     () => {
       if (!pairs) return;
       code.addressOf(from, ones);

@@ -4,7 +4,7 @@
 import { Assembler, at, type Label, r } from './assembler.ts';
 import { numbersBehind } from './channel-passes.ts';
 import { lanes, vectorBytes } from './cut.ts';
-import { args, forEachItem, item } from './items.ts';
+import { args, forEachItem, item, slotsOf } from './items.ts';
 import type { Team } from './team.ts';
 
 export interface Descent {
@@ -19,7 +19,6 @@ export interface Descent {
 
 /** Registers that a thread takes at a time. */
 const pieceLength = 256;
-const frame = 8;
 
 /** Arguments: g, rate, scale (where there is one), w, v. */
 export function descentCode(
@@ -31,12 +30,12 @@ export function descentCode(
   const [rate, scale, speed, decay] = [28, 29, 30, 31] as const;
   const lines = count / lanes;
   const atOnce = [4, 2, 1].find((some) => lines % some === 0) as number;
-  const slots = { g: 0, rate: 8, scale: 16, w: scaled ? 24 : 16, v: scaled ? 32 : 24 };
+  const slots = slotsOf('g', 'rate', scaled && 'scale', 'w', 'v');
   const code = new Assembler();
   const numbers = numbersBehind(code);
   forEachItem(
     code,
-    { count: Math.ceil(lines / pieceLength), frame, team },
+    { count: Math.ceil(lines / pieceLength), team },
     () => {
       const everywhere = (to: number, slot: number): void => {
         code.move(r.ax, at(args, slot));

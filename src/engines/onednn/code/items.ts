@@ -12,8 +12,8 @@ const saved: readonly Register[] = [r.bx, r.bp, r.r12, r.r13, r.r14, r.r15];
 
 export interface Items {
   readonly count: number;
-  /** Bytes of the stack, a multiple of 16 and 8 more, as calls expect it. */
-  readonly frame: number;
+  /** Bytes of the stack, a multiple of 16 and 8 more, as calls expect it; default 8. */
+  readonly frame?: number;
   readonly team: Team;
   /** Threads that take part, where there is room for no more: those beyond have nothing to do. */
   readonly most?: number;
@@ -22,7 +22,7 @@ export interface Items {
 /** Every thread does an even share of the items, one after another; `prepare` comes before the first. */
 export function forEachItem(
   code: Assembler,
-  { count, frame, team, most }: Items,
+  { count, frame = 8, team, most }: Items,
   prepare: () => void,
   oneItem: () => void,
 ): void {
@@ -97,6 +97,12 @@ export function roomOfThread(code: Assembler, { threadNumber }: Team, rooms: Mem
   code.shift('right', r.ax, 32);
   code.multiplyBy(r.ax, r.ax, bytes);
   code.combine('add', r.ax, rooms);
+}
+
+/** Distances of arguments in their table, in the order in which they stand there. */
+export function slotsOf<Name extends string>(...names: readonly (Name | false)[]): Record<Name, number> {
+  const there = names.filter((name) => name !== false);
+  return Object.fromEntries(there.map((name, i) => [name, 8 * i])) as Record<Name, number>;
 }
 
 /** Does `once` so many times, `left` of them to go. */

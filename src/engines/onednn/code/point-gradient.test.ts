@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { allocateRegion } from '../memory.ts';
 import { type PointGradientSizes, pointGradientCode, pointGradientCutOf } from './point-gradient.ts';
-import { here, multipliesBf16, random } from './testing.ts';
+import { here, multipliesBf16, random, toBf16 } from './testing.ts';
 
 const block = 16;
 const whyNot = multipliesBf16 ? '' : ' (skipped: nothing multiplies bf16 here)';
@@ -19,10 +19,6 @@ function draw(seed: number): PointGradientSizes {
 
 const textOf = ({ pairs, channels, results, h, w, stride }: PointGradientSizes): string =>
   `${2 * pairs}x${channels * block}x${h}x${w} to ${results * block}, stride ${stride}`;
-
-/** The upper halves of f32, which hold whole numbers of up to eight bits. */
-const halves = (values: Float32Array): Uint16Array =>
-  Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
 
 const cases = Array.from({ length: 20 }, (_, seed) => {
   const sizes = draw(seed);
@@ -71,8 +67,8 @@ describe.skipIf(!multipliesBf16)(`generated gradients of 1x1 filters${whyNot}`, 
         bytes.slice(0, i).reduce((sum, each) => sum + each + margin, margin),
       );
       const [source, signal, weights, room] = starts as [number, number, number, number];
-      all.set(new Uint8Array(halves(x).buffer), source);
-      all.set(new Uint8Array(halves(dy).buffer), signal);
+      all.set(new Uint8Array(Uint16Array.from(x, toBf16).buffer), source);
+      all.set(new Uint8Array(Uint16Array.from(dy, toBf16).buffer), signal);
       const before = all.slice();
       natives.runCode(
         code,

@@ -37,6 +37,17 @@ export function randomBf16(next: () => number): number {
   return (new Uint32Array(Float32Array.of(next() - 0.5).buffer)[0] as number) >>> 16;
 }
 
+/** The 16 bits of a number in bf16, rounded to the nearest, half to even. */
+export function toBf16(number: number): number {
+  const bits = new Uint32Array(Float32Array.of(number).buffer)[0] as number;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** The number that 16 bits stand for in bf16. */
+export function ofBf16(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0] as number;
+}
+
 /** The first and the second of each pair of bf16, in f32. */
 export function halvesOf(pairs: Float32Array): [Float32Array, Float32Array] {
   const bits = new Uint32Array(pairs.buffer, pairs.byteOffset, pairs.length);

@@ -2,7 +2,7 @@
 // definition, to the bit, whatever the sizes, and nothing else in memory changes.
 import { describe, expect, it } from 'vitest';
 import { allocateRegion } from '../memory.ts';
-import { here, multipliesBf16, random } from './testing.ts';
+import { here, multipliesBf16, ofBf16, random, toBf16 } from './testing.ts';
 import { type WinogradCut, type WinogradSizes, winogradCode, winogradCutOf } from './winograd.ts';
 import { winogradFilterBytes, winogradFiltersCode } from './winograd-filters.ts';
 
@@ -33,12 +33,6 @@ function draw(seed: number): Drawn {
   return { sizes, backwards, text: backwards ? `${text}, backwards` : text };
 }
 
-const rounded = (number: number): number => {
-  const bits = new Uint32Array(Float32Array.of(number).buffer)[0] as number;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-};
-const widened = (bits: number): number => new Float32Array(Uint32Array.of(bits << 16).buffer)[0] as number;
-
 /** Pictures, filters, bias and target in memory with margins between them, and the room that the code works in. */
 function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
   const { library } = here();
@@ -68,9 +62,9 @@ function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
     address: region.address + BigInt(places.get(name) as number),
   });
   const { halves: source } = of('source');
-  for (let i = 0; i < source.length; i++) source[i] = rounded(whole(4));
+  for (let i = 0; i < source.length; i++) source[i] = toBf16(whole(4));
   const { halves: target } = of('target');
-  for (let i = 0; i < target.length; i++) target[i] = rounded(whole(100));
+  for (let i = 0; i < target.length; i++) target[i] = toBf16(whole(100));
   const { floats: filters } = of('given');
   // Quarters of their sums are whole.
   for (let i = 0; i < filters.length; i++) filters[i] = 4 * whole(2);
@@ -112,14 +106,14 @@ function wanted(
     const at = (Math.floor(outer / block) * (outers / block) + Math.floor(inner / block)) * 9 + element;
     return filters[(at * block + (c % block)) * block + (o % block)] as number;
   };
-  const pixels = Float32Array.from(source, widened);
+  const pixels = Float32Array.from(source, ofBf16);
   const made = new Uint16Array(target.length);
   for (let n = 0; n < pictures; n++)
     for (let o = 0; o < results; o++)
       for (let y = 0; y < oh; y++)
         for (let x = 0; x < ow; x++) {
           const at = place(results, n, o, oh, ow, y, x);
-          let sum = (sizes.bias ? (bias[o] as number) : 0) + (sizes.sum ? widened(target[at] as number) : 0);
+          let sum = (sizes.bias ? (bias[o] as number) : 0) + (sizes.sum ? ofBf16(target[at] as number) : 0);
           for (let row = Math.max(0, padding[0] - y); row < 3 && y + row - padding[0] < h; row++)
             for (
               let column = Math.max(0, padding[1] - x);
@@ -130,7 +124,7 @@ function wanted(
                 const pixel = place(channels, n, c, h, w, y + row - padding[0], x + column - padding[1]);
                 sum += (pixels[pixel] as number) * filter(o, c, row, column);
               }
-          made[at] = rounded(sizes.relu ? Math.max(0, sum) : sum);
+          made[at] = toBf16(sizes.relu ? Math.max(0, sum) : sum);
         }
   return made;
 }
@@ -175,7 +169,7 @@ describe.skipIf(!multipliesBf16)(`3x3 windows by Winograd's algorithm in bf16${w
     const memory = placed(drawn, cut, 6);
     // Numbers of which all bits count.
     const next = random(9);
-    for (let i = 0; i < memory.source.length; i++) memory.source[i] = rounded(next() - 0.5);
+    for (let i = 0; i < memory.source.length; i++) memory.source[i] = toBf16(next() - 0.5);
     for (let i = 0; i < memory.filters.length; i++) memory.filters[i] = next() - 0.5;
     const threads = library.threads(0);
     const results = [1, 2].map((count) => {

@@ -20,7 +20,7 @@ export function zipCode({ pairs, numbers }: { pairs: number; numbers: number }, 
   const code = new Assembler();
   forEachItem(
     code,
-    { count: pairs * parts, frame: 8, team },
+    { count: pairs * parts, team },
     () => {},
     () => {
       code.move(r.ax, item);

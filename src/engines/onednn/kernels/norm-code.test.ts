@@ -7,7 +7,18 @@ import { here, runs, whyNot } from '../code/testing.ts';
 import { tryCreateOneDnnEngine } from '../index.ts';
 
 /** The steps of a training step of a small residual network, by op, with how many there are. */
-function stepsOf(name: string): ReadonlyMap<string, number> {
+function stepsOf(name: string, threads: number): ReadonlyMap<string, number> {
+  const { library } = here();
+  const before = library.threads(0);
+  library.threads(threads);
+  try {
+    return countSteps(name);
+  } finally {
+    library.threads(before);
+  }
+}
+
+function countSteps(name: string): ReadonlyMap<string, number> {
   const network = buildNetwork(findNetwork(name), { form: 'cifar', batch: 2, training: true });
   buildTrainingStep(network, {
     optimizer: { momentum: 0.9, nesterov: false, weightDecay: 0, decayBiasAndNorm: false },
@@ -25,7 +36,7 @@ function stepsOf(name: string): ReadonlyMap<string, number> {
 
 describe.skipIf(!runs)(`batch norms with their neighbours${whyNot}`, () => {
   it('take in sums, ReLUs and the gradients of both where channels fill blocks', () => {
-    const steps = stepsOf('resnet18');
+    const steps = stepsOf('resnet18', 2);
     expect(steps.get('batchNormTraining, generated')).toBe(20);
     expect(steps.get('batchNormBackward, generated')).toBe(20);
     for (const op of ['relu', 'reluBackward', 'add', 'batchNormTraining', 'batchNormBackward'])
@@ -33,16 +44,9 @@ describe.skipIf(!runs)(`batch norms with their neighbours${whyNot}`, () => {
   });
 
   it("are the library's where a thread would have nothing to do", () => {
-    const { library } = here();
-    const threads = library.threads(0);
-    try {
-      library.threads(3);
-      // 64 channels are four blocks, which three threads cannot share; 512 are 32.
-      const steps = stepsOf('resnet18');
-      expect(steps.get('batchNormTraining')).toBeGreaterThan(0);
-      expect(steps.get('batchNormTraining, generated')).toBeGreaterThan(0);
-    } finally {
-      library.threads(threads);
-    }
+    // 64 channels are four blocks, which three threads cannot share; 512 are 32.
+    const steps = stepsOf('resnet18', 3);
+    expect(steps.get('batchNormTraining')).toBeGreaterThan(0);
+    expect(steps.get('batchNormTraining, generated')).toBeGreaterThan(0);
   });
 });

@@ -21,8 +21,7 @@ function sizesOf({ natives, storageType }: Lowering, node: Node): NormSizes | un
   const blocks = channels / block;
   const threads = natives.library.threads(0);
   const isShared = blocks % threads === 0 || blocks >= enough * threads;
-  if (!Number.isInteger(blocks) || !isShared || type === 'u8' || type === 's8' || type === 's32')
-    return undefined;
+  if (!Number.isInteger(blocks) || !isShared || (type !== 'f32' && type !== 'bf16')) return undefined;
   if (type === 'bf16' && natives.bf16Units === 'none') return undefined;
   const { epsilon } = node.attributes as { epsilon: number };
   return { pictures, blocks, pixels: h * w, type, epsilon };
