@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { download } from './download.ts';
 
@@ -61,8 +62,18 @@ function serve({ body = content, etag = '"v1"', ranges = true, cuts = [] }: Beha
     response.writeHead(partial ? 206 : 200, { 'content-length': sent.length });
     const cut = left.shift();
     if (cut === undefined) response.end(sent);
-    else response.write(sent.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+    else {
+      response.write(sent.subarray(0, cut));
+      void arrival(partial ? start + cut : cut).then(() => response.destroy());
+    }
   };
+}
+
+/** What comes before the end of a connection may be lost where it is read after it: the cut waits until it is on disk. */
+async function arrival(bytes: number): Promise<void> {
+  const size = (): number => statSync(`${destination}.part`, { throwIfNoEntry: false })?.size ?? 0;
+  do await sleep(20);
+  while (size() < bytes);
 }
 
 const quick = { retryDelayMs: 1 };
