@@ -58,13 +58,13 @@ const step = (): number => {
 };
 step();
 const warmMs = step();
-const { compileMs, arenaBytes, stateBytes } = program.report();
+const { engine: description, compileMs, arenaBytes, stateBytes } = program.report();
 // Workers are ended by a signal, which leaves no time for it.
 module.flushCompileCache?.();
 const mebibytes = (bytes: number): number => bytes / 2 ** 20;
 console.log(
   JSON.stringify({
-    ...engine.describe(),
+    ...description,
     warmMs,
     compileMs,
     arenaMiB: mebibytes(arenaBytes),

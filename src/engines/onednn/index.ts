@@ -3,6 +3,7 @@ import type { Engine, EngineDescription } from '../engine.ts';
 import { computeTypes, effectiveIsa, isaName } from './isa.ts';
 import { type Library, openLibrary } from './library.ts';
 import { compileProgram, planMemoryOf } from './program.ts';
+import { isSmall, onOneThread, programOnOneThread } from './small-programs.ts';
 
 export interface OneDnnOptions {
   /** Threads of the native kernels; default: all cores. */
@@ -22,8 +23,14 @@ export function createOneDnnEngine(library: Library, options: OneDnnOptions = {}
   return {
     name: 'onednn',
     describe: () => description,
-    plan: (graph, planOptions = {}) => planMemoryOf(library, description, graph, planOptions),
-    compile: (graph, compileOptions = {}) => compileProgram(library, description, graph, compileOptions),
+    plan(graph, planOptions = {}) {
+      const plan = (engine: EngineDescription) => planMemoryOf(library, engine, graph, planOptions);
+      return isSmall(graph) ? onOneThread(library, description, plan) : plan(description);
+    },
+    compile(graph, compileOptions = {}) {
+      const compile = (engine: EngineDescription) => compileProgram(library, engine, graph, compileOptions);
+      return isSmall(graph) ? programOnOneThread(library, description, compile) : compile(description);
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 // engine. `$LAUREL_ONEDNN` names a library file to use instead of the system's.
 import {
   addressOf,
+  type ForeignLibrary,
   integersAt,
   type NativeFunction,
   openForeign,
@@ -116,8 +117,10 @@ function limitSpinning(): void {
   if (policy === undefined && spins === undefined) process.env.GOMP_SPINCOUNT = '15000';
 }
 
+let openMp: ForeignLibrary | undefined;
+
 function openMpThreads(wanted: number): number {
-  const openMp = openForeign(['libgomp.so.1', 'libomp.dylib', '/opt/homebrew/opt/libomp/lib/libomp.dylib']);
+  openMp ??= openForeign(['libgomp.so.1', 'libomp.dylib', '/opt/homebrew/opt/libomp/lib/libomp.dylib']);
   if (openMp === undefined) return 1;
   if (wanted > 0) openMp.call('omp_set_num_threads', 'v(i)')(wanted);
   return openMp.call('omp_get_max_threads', 'i()')();
