@@ -150,7 +150,7 @@ export const precision: readonly (Run & { readonly dtype: 'f32' | 'bf16' })[] = 
       dtype,
     },
     arguments: [
-      ...['--form', 'cifar', '--data', 'cifar-100@50', '--recipe', 'fast', '--epochs', '2'],
+      ...['--form', 'cifar', '--data', 'cifar-100', '--recipe', 'fast', '--epochs', '2'],
       ...['--seed', `${seed}`, '--dtype', dtype, '--autotune', 'on', '--log-every', '1'],
     ],
   })),
