@@ -5,6 +5,7 @@ import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementBytes, type FilterTag, type Layout } from '../abi.ts';
 import { type ConvolutionSizes, fitsTogether } from '../code/cut.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
+import type { Behind } from './inside.ts';
 import { type Target, targetOf } from './ways.ts';
 
 const block = 16;
@@ -32,12 +33,6 @@ function inBlocks([, c, h, w]: Four, setBlocks: number) {
 function rowMajor([, c, h, w]: Four) {
   const plane = h * w * numberBytes;
   return { picture: c * plane, group: 0, set: 0, channel: plane, row: w * numberBytes, pixel: numberBytes };
-}
-
-export interface Behind {
-  readonly bias: boolean;
-  readonly sum: boolean;
-  readonly relu: boolean;
 }
 
 export interface Plan {

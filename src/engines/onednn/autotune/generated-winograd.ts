@@ -6,9 +6,9 @@ import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import type { PrimitiveDescriptor } from '../abi.ts';
 import { type WinogradSizes, winogradCode, winogradCutOf } from '../code/winograd.ts';
 import { type WinogradFilters, winogradFilterBytes, winogradFiltersCode } from '../code/winograd-filters.ts';
-import { otherOperand } from '../fusion.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
-import { type Behind, isSimple, windowOf } from './generated-plan.ts';
+import { isSimple, windowOf } from './generated-plan.ts';
+import { type Behind, insideOf, lowerInto } from './inside.ts';
 import type { Implementation } from './ways.ts';
 
 export const pairedWinogradName = 'winograd of 2x2, in bf16';
@@ -105,27 +105,16 @@ export const pairedWinograd = (withSum: boolean): Implementation => ({
   name: pairedWinogradName,
   isFrugal: true,
   lower(lowering, node, primitive) {
-    const { natives, fusion } = lowering;
     const [x, w, bias] = node.inputs as [Value, Value, Value?];
-    const addition = withSum ? fusion.addInto.get(node) : undefined;
-    const relu = fusion.reluAfter.get(addition ?? node);
-    const behind = { bias: bias !== undefined, sum: addition !== undefined, relu: relu !== undefined };
-    const sizes = sizesOf(lowering, node, { x, w, y: node.outputs[0] as Value }, behind);
-    const result = (relu ?? addition ?? node).outputs[0] as Value;
-    const wanted = natives.blocked(result.shape, 'bf16', block);
+    const inside = insideOf(lowering, node, withSum);
+    const sizes = sizesOf(lowering, node, { x, w, y: node.outputs[0] as Value }, inside.behind);
+    const wanted = lowering.natives.blocked(inside.result.shape, 'bf16', block);
     if (sizes === undefined || !leaves(lowering, primitive, 'dst', wanted)) return false;
     const codes = codesFor(lowering, sizes, false);
     if (codes === undefined) return false;
-    if (addition === undefined) {
-      const target = () => lowering.define(result, wanted);
-      lowerTo(lowering, node, primitive, codes, { backwards: false, bias, target });
-      return true;
-    }
-    const other = otherOperand(addition, node.outputs[0] as Value) as Value;
-    const target = lowering.as(other, wanted);
-    lowerTo(lowering, node, primitive, codes, { backwards: false, bias, target: () => target });
-    lowering.alias(result, target);
-    lowering.forwards.set(addition, { descriptor: primitive });
+    lowerInto(lowering, node, inside, { primitive, wanted }, (target) =>
+      lowerTo(lowering, node, primitive, codes, { backwards: false, bias, target }),
+    );
     return true;
   },
 });

@@ -10,10 +10,8 @@ import { convolutionCode } from '../code/convolution.ts';
 import { type ConvolutionSizes, cutOf, flattened, lanes, vectorBytes } from '../code/cut.ts';
 import { type GradientCut, gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
 import { zipCode } from '../code/zip.ts';
-import { otherOperand } from '../fusion.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import {
-  type Behind,
   filtersOf,
   filterTarget,
   gradientPhases,
@@ -22,6 +20,7 @@ import {
   planOf,
   windowOf,
 } from './generated-plan.ts';
+import { type Behind, insideOf, lowerInto } from './inside.ts';
 import { pairChunks } from './pair-chunks.ts';
 import type { Implementation } from './ways.ts';
 
@@ -64,32 +63,19 @@ export const generated = (withSum: boolean): Implementation => ({
   name: generatedName,
   isFrugal: true,
   lower(lowering, node, primitive) {
-    const { natives, fusion } = lowering;
     const [x, w, b] = node.inputs as [Value, Value, Value?];
-    const addition = withSum ? fusion.addInto.get(node) : undefined;
-    const relu = fusion.reluAfter.get(addition ?? node);
-    const behind = { bias: b !== undefined, sum: addition !== undefined, relu: relu !== undefined };
-    const plan = forwardPlan(lowering, node, behind);
-    const wanted = primitive.layout('dst');
-    if (plan === undefined || wanted === undefined) return false;
-    if (addition !== undefined && !natives.sameLayout(wanted, plan.target)) return false;
+    const inside = insideOf(lowering, node, withSum);
+    const plan = forwardPlan(lowering, node, inside.behind);
+    const preferred = primitive.layout('dst');
+    if (plan === undefined || preferred === undefined) return false;
+    const { source, target: wanted, filters } = plan;
+    if (inside.addition !== undefined && !lowering.natives.sameLayout(preferred, wanted)) return false;
     const address = codeFor(lowering, plan.sizes);
     if (address === undefined) return false;
-    const result = (relu ?? addition ?? node).outputs[0] as Value;
-    const inputs = [
-      lowering.as(x, plan.source),
-      filtersOf(lowering, node, w, plan.filters),
-      b && lowering.plain(b),
-    ];
-    if (addition !== undefined) {
-      const target = lowering.as(otherOperand(addition, node.outputs[0] as Value) as Value, wanted);
-      lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target]);
-      lowering.alias(result, target);
-      lowering.forwards.set(addition, { descriptor: primitive });
-      return true;
-    }
-    const target = lowering.define(result, plan.target);
-    lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target]);
+    lowerInto(lowering, node, inside, { primitive, wanted }, (target) => {
+      const inputs = [lowering.as(x, source), filtersOf(lowering, node, w, filters), b && lowering.plain(b)];
+      lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target()]);
+    });
     return true;
   },
 });

@@ -12,7 +12,7 @@ const libraryPrefix = 'library ';
 
 export interface Implementation {
   readonly name: string;
-  /** Whether it needs no more memory than the library's first choice. */
+  /** Whether it needs no more memory than the library's first choice, but for a megabyte or two of scratch. */
   readonly isFrugal?: boolean;
   /**
    * Adds the steps that compute a node, or adds none and returns false where it does not apply. `primitive`: the

@@ -6,8 +6,9 @@
 // follows the norm itself, the sign of y is computed from x again: nothing is kept of y.
 import { Assembler, type Memory } from './assembler.ts';
 import { addUp, atOnce, type NormSizes, normalised, scaleOf, vectorOf } from './batch-norm.ts';
-import { numbersBehind, passThroughBlock, read, write } from './channel-passes.ts';
+import { passThroughBlock, read, write } from './channel-passes.ts';
 import { forEachItem, item, slotsOf } from './items.ts';
+import { numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 
 export interface NormGradientSizes extends NormSizes {

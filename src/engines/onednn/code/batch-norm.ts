@@ -5,8 +5,6 @@
 // the second time backwards: what the caches hold of a block is not read from memory again, and nothing is written but y.
 import { Assembler, at, type Memory, type Register, r, type Vector } from './assembler.ts';
 import {
-  type Numbers,
-  numbersBehind,
   type Pictures,
   passThroughBlock,
   passThroughPlane,
@@ -16,6 +14,7 @@ import {
 } from './channel-passes.ts';
 import { vectorBytes } from './cut.ts';
 import { args, forEachItem, item, slotsOf, split } from './items.ts';
+import { type Numbers, numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 
 export interface NormSizes extends Pictures {

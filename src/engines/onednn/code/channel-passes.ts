@@ -1,6 +1,6 @@
 // Passes over pictures that lie in blocks of 16 channels, channel by channel, as AVX-512 code: a lane is a channel.
 // Several tensors of the same layout are read and written side by side, in f32 or bf16; registers hold f32.
-import { type Assembler, at, type Label, type Memory, type Register, r, type Vector } from './assembler.ts';
+import { type Assembler, at, type Memory, type Register, r, type Vector } from './assembler.ts';
 import { lanes } from './cut.ts';
 import { args, item } from './items.ts';
 
@@ -106,30 +106,4 @@ export function write(code: Assembler, { type }: Pick<Pictures, 'type'>, to: Mem
   }
   code.round(from, from);
   code.storeHalf(to, from);
-}
-
-/** Numbers that stand behind the code. */
-export interface Numbers {
-  /** In all lanes; uses up rax. */
-  broadcast(to: Vector, value: number): void;
-  /** Behind the last instruction. */
-  place(): void;
-}
-
-export function numbersBehind(code: Assembler): Numbers {
-  const placed: (readonly [label: Label, value: number])[] = [];
-  return {
-    broadcast(to, value) {
-      const label: Label = {};
-      placed.push([label, value]);
-      code.addressOf(r.ax, label);
-      code.broadcast(to, at(r.ax));
-    },
-    place() {
-      for (const [label, value] of placed) {
-        code.place(label);
-        code.numbers([...new Int32Array(Float32Array.of(value).buffer)]);
-      }
-    },
-  };
 }

@@ -2,9 +2,9 @@
 //   s = scale g + weightDecay w;   v = momentum v + s;   w = w - rate (nesterov ? s + momentum v : v)
 // Weights, velocity and gradient pass through memory once.
 import { Assembler, at, type Label, r } from './assembler.ts';
-import { numbersBehind } from './channel-passes.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, slotsOf } from './items.ts';
+import { numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 
 export interface Descent {

@@ -118,40 +118,15 @@ const stack = {
   height: 56,
 };
 const begun = r.bp;
+/** Those of the item. */
+const weights = r.r15;
 
 /** Filters lie in blocks: results, channels, 16 channels, 16 results. */
 export function pointGradientCode(sizes: PointGradientSizes, cut: PointGradientCut, team: Team): Uint8Array {
-  const { channels, results, h, w, oh, ow, stride } = sizes;
-  const source: Plane = { blocks: channels, height: h, width: w, stride };
-  const signal: Plane = { blocks: results, height: oh, width: ow, stride: 1 };
-  const weights = r.r15;
+  const { channels, results } = sizes;
+  const { source, signal } = planesOf(sizes);
   const [channelParts, resultParts] = [channels / cut.channels, results / cut.results];
   const code = new Assembler();
-  const forEachChunk = (oneChunk: () => void): void => {
-    const [nextPairs, nextBand] = [{} as Label, {} as Label];
-    code.set(r.ax, sizes.pairs / cut.pairs);
-    code.keep(at(r.sp, stack.pairs), r.ax);
-    code.place(nextPairs);
-    for (const [band, whole] of bandsOf) {
-      code.move(r.ax, at(r.sp, whole));
-      code.keep(at(r.sp, band), r.ax);
-    }
-    code.set(r.ax, (oh * ow) / (cut.rows * cut.pixels));
-    code.keep(at(r.sp, stack.bands), r.ax);
-    code.place(nextBand);
-    oneChunk();
-    advance(code, stack.sourceBand, stride === 1 ? bandBytes : cut.rows * stride * w * pixelBytes);
-    advance(code, stack.signalBand, bandBytes);
-    countDown(code, stack.bands, nextBand);
-    advance(code, stack.source, 2 * cut.pairs * pictureBytes(source));
-    advance(code, stack.signal, 2 * cut.pairs * pictureBytes(signal));
-    countDown(code, stack.pairs, nextPairs);
-  };
-  const bandBytes = cut.rows * cut.pixels * pixelBytes;
-  const bandsOf = [
-    [stack.sourceBand, stack.source],
-    [stack.signalBand, stack.signal],
-  ] as const;
   forEachItem(
     code,
     { count: channelParts * resultParts, frame: stack.height, team, most: cut.threads },
@@ -175,7 +150,7 @@ export function pointGradientCode(sizes: PointGradientSizes, cut: PointGradientC
       code.multiplyBy(r.si, r.dx, cut.channels * blockBytes);
       code.combine('add', weights, r.si);
       code.set(begun, 0);
-      forEachChunk(() => {
+      forEachChunk(code, sizes, cut, () => {
         code.move(zipped, at(r.sp, stack.room));
         zip(code, cut, stack.sourceBand, cut.channels, source);
         zip(code, cut, stack.signalBand, cut.results, signal);
@@ -193,6 +168,49 @@ interface Plane {
   readonly height: number;
   readonly width: number;
   readonly stride: number;
+}
+
+function planesOf({ channels, results, h, w, oh, ow, stride }: PointGradientSizes): {
+  source: Plane;
+  signal: Plane;
+} {
+  return {
+    source: { blocks: channels, height: h, width: w, stride },
+    signal: { blocks: results, height: oh, width: ow, stride: 1 },
+  };
+}
+
+/** Moves both bands on, over the rows of a pair of pictures and over all pairs. */
+function forEachChunk(
+  code: Assembler,
+  sizes: PointGradientSizes,
+  cut: PointGradientCut,
+  oneChunk: () => void,
+): void {
+  const { oh, ow, w, stride } = sizes;
+  const { source, signal } = planesOf(sizes);
+  const [nextPairs, nextBand] = [{} as Label, {} as Label];
+  const bandBytes = cut.rows * cut.pixels * pixelBytes;
+  code.set(r.ax, sizes.pairs / cut.pairs);
+  code.keep(at(r.sp, stack.pairs), r.ax);
+  code.place(nextPairs);
+  for (const [band, whole] of [
+    [stack.sourceBand, stack.source],
+    [stack.signalBand, stack.signal],
+  ] as const) {
+    code.move(r.ax, at(r.sp, whole));
+    code.keep(at(r.sp, band), r.ax);
+  }
+  code.set(r.ax, (oh * ow) / (cut.rows * cut.pixels));
+  code.keep(at(r.sp, stack.bands), r.ax);
+  code.place(nextBand);
+  oneChunk();
+  advance(code, stack.sourceBand, stride === 1 ? bandBytes : cut.rows * stride * w * pixelBytes);
+  advance(code, stack.signalBand, bandBytes);
+  countDown(code, stack.bands, nextBand);
+  advance(code, stack.source, 2 * cut.pairs * pictureBytes(source));
+  advance(code, stack.signal, 2 * cut.pairs * pictureBytes(signal));
+  countDown(code, stack.pairs, nextPairs);
 }
 
 function planeBytes({ height, width }: Plane): number {
@@ -251,7 +269,7 @@ function multiply(code: Assembler, sizes: PointGradientSizes, cut: PointGradient
   const unrolled = pixels % 2 === 0 ? 2 : 1;
   code.move(signal, at(r.sp, stack.room));
   code.combineWith('add', signal, cut.channels * zippedBytes);
-  code.move(tileFilters, r.r15);
+  code.move(tileFilters, weights);
   repeat(code, tiles, cut.results / cut.tile, () => {
     code.move(filters, tileFilters);
     code.move(picture, at(r.sp, stack.room));
