@@ -1,5 +1,6 @@
 // Every case of the shared table on every engine: the reference against itself in double precision, oneDNN (where
 // it is installed) against the reference. A failure names the tensor that is off.
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { allOps } from '../graph/ops/index.ts';
 import { compareResults, coveredOps, type OpCase, opCases, type Results, runCase } from './cases.ts';
@@ -69,7 +70,7 @@ describe('reference, bf16 against f64', () => {
   });
 });
 
-const { engine: onednn, reason } = tryCreateOneDnnEngine();
+const { engine: onednn, reason } = tryCreateOneDnnEngine({ threads: availableParallelism() });
 
 if (onednn === undefined) {
   it.skip(`oneDNN cases, because there is no oneDNN here: ${reason}`, () => {});

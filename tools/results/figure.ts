@@ -49,7 +49,7 @@ export async function drawResults(path: string, store: Store): Promise<void> {
 export async function drawPrecision(path: string, store: Store): Promise<void> {
   await curves(path, {
     title: 'Training in bf16 follows f32',
-    subtitle: 'ResNet-18 on fifty classes of CIFAR-100, two epochs, two seeds',
+    subtitle: 'ResNet-18 on CIFAR-100, two epochs, two seeds',
     series: precision.flatMap(({ id, label, dtype }) => {
       const points = store[id]?.losses?.map((loss, place) => [(place + 1) * curveWindow, loss] as const);
       return points === undefined ? [] : [{ name: label, points, dashed: dtype === 'bf16' }];

@@ -1,4 +1,5 @@
 // The oneDNN engine: finds the library, says what it and this CPU can do, and compiles graphs to programs.
+import type { Graph } from '../../graph/graph.ts';
 import type { Engine, EngineDescription } from '../engine.ts';
 import { computeTypes, effectiveIsa, isaName } from './isa.ts';
 import { type Library, openLibrary } from './library.ts';
@@ -6,7 +7,7 @@ import { compileProgram, planMemoryOf } from './program.ts';
 import { isSmall, onOneThread, programOnOneThread } from './small-programs.ts';
 
 export interface OneDnnOptions {
-  /** Threads of the native kernels; default: all cores. */
+  /** Threads of the native kernels; default: all cores, and one for networks of small layers. */
   readonly threads?: number;
 }
 
@@ -20,16 +21,17 @@ export function createOneDnnEngine(library: Library, options: OneDnnOptions = {}
     threads: library.threads(options.threads ?? 0),
     dtypes: computeTypes(isa),
   };
+  const onOne = (graph: Graph): boolean => options.threads === undefined && isSmall(graph);
   return {
     name: 'onednn',
     describe: () => description,
     plan(graph, planOptions = {}) {
       const plan = (engine: EngineDescription) => planMemoryOf(library, engine, graph, planOptions);
-      return isSmall(graph) ? onOneThread(library, description, plan) : plan(description);
+      return onOne(graph) ? onOneThread(library, description, plan) : plan(description);
     },
     compile(graph, compileOptions = {}) {
       const compile = (engine: EngineDescription) => compileProgram(library, engine, graph, compileOptions);
-      return isSmall(graph) ? programOnOneThread(library, description, compile) : compile(description);
+      return onOne(graph) ? programOnOneThread(library, description, compile) : compile(description);
     },
   };
 }

@@ -1,5 +1,5 @@
 // Threads have to meet before and behind every step, which takes microseconds between two cores of a virtual machine. Networks
-// whose layers take no longer, LeNet's at small batches, are compiled for one thread and run on it.
+// whose layers take no longer, LeNet's at small batches, are compiled for one thread and run on it, unless a number of threads was asked for.
 import { type Graph, liveNodes } from '../../graph/graph.ts';
 import type { EngineDescription, Program } from '../engine.ts';
 import { multiplyAddsOf } from '../profile/work.ts';

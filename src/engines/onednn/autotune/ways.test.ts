@@ -1,5 +1,6 @@
 // Every way to compute a convolution, a linear layer or one of their gradients, forced upon every case of the shared
 // table to which it applies, against the reference.
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { createGraph } from '../../../graph/graph.ts';
 import { convolution } from '../../../graph/ops/convolution.ts';
@@ -15,7 +16,7 @@ import { pairedWinogradName } from './generated-winograd.ts';
 import { primitiveName } from './ways.ts';
 import { winogradNames } from './winograd.ts';
 
-const { engine: found, reason } = tryCreateOneDnnEngine();
+const { engine: found, reason } = tryCreateOneDnnEngine({ threads: availableParallelism() });
 const engine = found as Engine;
 const reference = createReferenceEngine();
 
