@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Labelled, overlap, placeLabels } from './place-labels.ts';
+import { type Box, type Labelled, overlap, placeLabels } from './place-labels.ts';
 
 const frame = { left: 0, top: 0, right: 1000, bottom: 600 };
 const point = fc.record({
@@ -35,6 +35,15 @@ describe('placeLabels', () => {
   it('puts a lonely label right of its point', () => {
     const lonely: Labelled = { x: 500, y: 300, radius: 10, width: 60, height: 12 };
     expect(placeLabels([lonely], frame)).toEqual([{ left: 515, top: 294, right: 575, bottom: 306 }]);
+  });
+
+  it('keeps off other words and marks', () => {
+    const lonely: Labelled = { x: 500, y: 300, radius: 10, width: 60, height: 12 };
+    const words = { left: 510, top: 280, right: 700, bottom: 310 };
+    const mark = { x: 450, y: 300, radius: 20 };
+    const [box] = placeLabels([lonely], frame, { boxes: [words], marks: [mark] });
+    const square = { left: 430, top: 280, right: 470, bottom: 320 };
+    expect([words, square].map((other) => overlap(box as Box, other))).toEqual([0, 0]);
   });
 
   it('keeps each label near its own point where there is room', () => {

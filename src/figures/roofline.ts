@@ -4,7 +4,7 @@
 import { linearAxis, logAxis, valueText } from './axis.ts';
 import { ink, seriesColour } from './colour.ts';
 import { heading, margin } from './heading.ts';
-import { type Box, placeLabels } from './place-labels.ts';
+import { type Box, placeLabels, type Surroundings } from './place-labels.ts';
 import { circle, type Drawing, line, polyline, rect, writeDrawing } from './svg.ts';
 import { drawText, fitName, fitText, textWidth } from './text.ts';
 
@@ -109,6 +109,7 @@ function drawPlane(
   });
   const [from, to] = xAxis.range;
   const floor = yAxis.range[0];
+  const taken: Box[] = [];
   for (const roof of roofs) {
     const ridge = Math.min(to, roof.gflops / copyGBs);
     const start = Math.max(from, floor / copyGBs);
@@ -120,11 +121,12 @@ function drawPlane(
     const places = corners.map(([x, y]) => [xAxis.place(x), yAxis.place(y)] as const);
     body += polyline(places, { stroke: ink.text, strokeWidth: 2 });
     const text = `${roof.name} peak, ${valueText(roof.gflops)} GFLOP/s`;
-    body += drawText(text, frame.right - 8, yAxis.place(roof.gflops) - 8, {
-      size: 13,
-      weight: 600,
-      anchor: 'end',
-    });
+    const y = yAxis.place(roof.gflops);
+    const end = frame.right - 8;
+    body += drawText(text, end, y - 8, { size: 13, weight: 600, anchor: 'end' });
+    const top = y - 8 - 13;
+    taken.push({ left: end - textWidth(text, 13, 600), right: end, top, bottom: y });
+    taken.push({ left: xAxis.place(ridge), right: frame.right, top: y - 1, bottom: y + 1 });
   }
   body += drawSlope(copyGBs, Math.min(...ridges), xAxis, yAxis);
   const marks = points.map((point) => ({
@@ -135,9 +137,9 @@ function drawPlane(
   }));
   for (const { point, x, y, radius: r } of [...marks].sort((a, b) => b.radius - a.radius))
     body += circle(x, y, r, styleOf(groups.indexOf(point.group)));
-  // Above the roof there is nothing but its name.
-  const highest = Math.min(...roofs.map((roof) => yAxis.place(roof.gflops)), frame.bottom);
-  return body + drawNames(costliest(marks), { ...frame, top: Math.max(frame.top, highest + 5) });
+  const named = costliest(marks);
+  const others = marks.filter((mark) => named.every(({ point }) => point !== mark.point));
+  return body + drawNames(named, frame, { boxes: taken, marks: others });
 }
 
 function drawGrid(xAxis: ReturnType<typeof logAxis>, yAxis: ReturnType<typeof logAxis>, frame: Box): string {
@@ -216,7 +218,7 @@ function costliest(marks: readonly Omit<Mark, 'label'>[]): Mark[] {
   }));
 }
 
-function drawNames(marks: readonly Mark[], frame: Box): string {
+function drawNames(marks: readonly Mark[], frame: Box, around: Surroundings): string {
   const size = 12.5;
   const boxes = placeLabels(
     marks.map(({ label, x, y, radius }) => ({
@@ -227,6 +229,7 @@ function drawNames(marks: readonly Mark[], frame: Box): string {
       height: size,
     })),
     frame,
+    around,
   );
   let lines = '';
   let names = '';
