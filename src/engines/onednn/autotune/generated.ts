@@ -54,7 +54,7 @@ function gradientPlan(lowering: Lowering, node: Node): Plan | undefined {
 function codeFor({ natives }: Lowering, sizes: ConvolutionSizes): bigint | undefined {
   return natives.code(JSON.stringify(sizes), (team) => {
     const flat = flattened(sizes, team.size());
-    return convolutionCode(flat, cutOf(flat), team);
+    return convolutionCode(flat, cutOf(flat, team.size()), team);
   });
 }
 

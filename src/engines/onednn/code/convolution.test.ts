@@ -78,7 +78,7 @@ describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
       first: seed % 11 < 5 ? 'rows' : 'results',
       ahead: seed % 13 < 8 && !sizes.narrow,
     } as const;
-    const cut = { ...cutOf(flat), ...order };
+    const cut = { ...cutOf(flat, 2), ...order };
     const address = natives.code(JSON.stringify([flat, cut]), (team) => convolutionCode(flat, cut, team));
     const table = ['source', 'weights', 'bias', 'target'].map(
       (name) => region.address + BigInt(offset(name)),
@@ -113,7 +113,7 @@ describe.skipIf(!runs)(`generated convolutions${whyNot}`, () => {
     const { library, natives } = here();
     const sizes = flattened(draw(10).sizes, 2);
     const address = natives.code(JSON.stringify(sizes), (team) =>
-      convolutionCode(sizes, cutOf(sizes), team),
+      convolutionCode(sizes, cutOf(sizes, 2), team),
     ) as bigint;
     const { pictures, groups, channels, blocks, h, w, oh, ow, kh, kw } = sizes;
     const counts = [
@@ -150,7 +150,7 @@ describe('the way that work is cut', () => {
   it('suits every size: tiles fit into registers, parts and rows cover everything', () => {
     for (let seed = 0; seed < 200; seed++) {
       const sizes = flattened(draw(seed).sizes, 2);
-      const { rest, groups, rows, ...tile } = cutOf(sizes);
+      const { rest, groups, rows, ...tile } = cutOf(sizes, 2);
       expect(rest?.blocks ?? 0).toBe((sizes.blocks / sizes.sets) % tile.blocks);
       for (const each of rest ? [tile, rest] : [tile]) {
         expect(each.pixels * each.blocks + besideSums(each, sizes)).toBeLessThanOrEqual(32);
@@ -166,9 +166,18 @@ describe('the way that work is cut', () => {
     const { sizes } = draw(10);
     const narrow = { ...sizes, blocks: 2, sets: 2, narrow: true, groups: 1, channels: 4, stride: 1 };
     const widest = Array.from({ length: 64 }, (_, i) => i + 1).findLast(fitsTogether) as number;
-    const tile = cutOf({ ...narrow, kw: widest, ow: 8 });
+    const tile = cutOf({ ...narrow, kw: widest, ow: 8 }, 2);
     expect(tile.pixels * tile.blocks + besideSums(tile, { kw: widest, narrow: true })).toBe(32);
     expect(widest).toBeLessThan(32);
+  });
+
+  it('gives two threads as much of one picture each', () => {
+    const { sizes } = draw(10);
+    // As ResNet-50 has it at 14x14: bundles of three blocks would leave one thread 9 and the other 7.
+    const strided = { ...sizes, pictures: 1, groups: 16, channels: 16, blocks: 16, sets: 1, narrow: false };
+    const window = { kh: 3, kw: 3, stride: 2, h: 28, w: 28, oh: 14, ow: 14 };
+    expect(16 % (2 * cutOf({ ...strided, ...window }, 2).blocks)).toBe(0);
+    expect(cutOf({ ...strided, ...window }, 1).blocks).toBe(3);
   });
 
   it('takes planes as longer rows for windows of one pixel', () => {

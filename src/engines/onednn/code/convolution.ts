@@ -255,6 +255,9 @@ function tileCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut, stretch: S
     },
   };
   beginSums(code, self);
+  // In later parts the next tile's results are in the caches already.
+  if (sizes.groups <= cut.groups)
+    self.each((_, _result, pixel, block) => code.prefetch(1, result(stretch.pixels + pixel, block)));
   addGroups(code, self);
   finishSums(code, self);
 }

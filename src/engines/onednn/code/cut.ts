@@ -81,6 +81,10 @@ const [nearBytes, nextBytes, wholeBytes] = [20_000, 400_000, 900_000];
 const aheadBytes = 250_000;
 /** Pieces of work that threads share, at least: so few that one more or less does not count. */
 const fewestItems = 16;
+/** Pieces of work for each thread from which on shares are even enough. */
+const manyItems = 64;
+/** What it costs that another band meets all weights again, in pixels of a plane. */
+const perBand = 4;
 /** Pixels of a plane that pass for a row. */
 const longestRow = 400;
 export const registers = 32;
@@ -91,23 +95,42 @@ const hiding = 8;
 /** What beginning a tile costs, spread over all that it sums. */
 const perTile = 0.5;
 
-export function cutOf(sizes: ConvolutionSizes): Cut {
-  const { groups, channels, kh, kw, oh, pictures } = sizes;
-  const { tile, rest } = bestTiles(sizes);
+/** For so many threads, whose shares are as even as tiles and bands of rows can make them. */
+export function cutOf(sizes: ConvolutionSizes, threads: number): Cut {
+  const { groups, channels, kh, kw, pictures, sets, oh, ow } = sizes;
+  const stays = pictures * sets * rowBytes(sizes) * oh <= wholeBytes;
+  const first = stays ? 'rows' : 'results';
+  const choices = tilesFor(sizes).flatMap((tiles) => {
+    const atATime = tiles.tile.blocks;
+    const most = mostRows(sizes, atATime, stays);
+    return bandsOf(oh, most).map((rows) => {
+      const bands = Math.ceil(oh / rows) - Math.ceil(oh / most);
+      const share = unevenness(sizes, { rows, blocks: atATime, first }, threads);
+      return { ...tiles, rows, cost: tiles.cost * share * (1 + (perBand * bands) / (oh * ow)) };
+    });
+  });
+  const { tile, rest, rows } = choices.reduce((best, next) => (next.cost < best.cost ? next : best));
   const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
   const parts = Math.ceil(groups / Math.max(1, near));
-  const bundles = Math.ceil(sizes.blocks / tile.blocks);
-  const enough = Math.min(oh, Math.ceil(fewestItems / (pictures * bundles)));
-  const rowsThatStay = Math.max(1, Math.floor(nextBytes / rowBytes(sizes)));
-  const bands = Math.max(Math.ceil(oh / rowsThatStay), enough);
-  const stays = pictures * sizes.sets * rowBytes(sizes) * oh <= wholeBytes;
   const weightBytes = groups * channels * kh * kw * tile.blocks * vectorBytes;
-  return {
-    ...{ ...tile, rest, groups: Math.ceil(groups / parts) },
-    // Windows of one pixel go through their weights in long runs, which the CPU fetches unasked.
-    ahead: parts > 1 && kh * kw > 1 && weightBytes > aheadBytes,
-    ...{ rows: Math.ceil(oh / (stays ? enough : bands)), first: stays ? 'rows' : 'results' },
-  };
+  // Windows of one pixel go through their weights in long runs, which the CPU fetches unasked where it finds them in the caches.
+  const ahead = parts > 1 && (kh * kw > 1 ? weightBytes > aheadBytes : stays);
+  return { ...tile, rest, groups: Math.ceil(groups / parts), ahead, rows, first };
+}
+
+/** Rows of a band, at most. */
+function mostRows(sizes: ConvolutionSizes, atATime: number, stays: boolean): number {
+  const { oh, pictures, blocks } = sizes;
+  const enough = Math.min(oh, Math.ceil(fewestItems / (pictures * Math.ceil(blocks / atATime))));
+  const rowsThatStay = Math.max(1, Math.floor(nextBytes / rowBytes(sizes)));
+  return Math.ceil(oh / (stays ? enough : Math.max(Math.ceil(oh / rowsThatStay), enough)));
+}
+
+/** Of so many rows at most, and as many as there are bands for. */
+function bandsOf(oh: number, most: number): number[] {
+  return Array.from({ length: most }, (_, i) => most - i).filter(
+    (rows) => rows === most || Math.ceil(oh / rows) < Math.ceil(oh / (rows - 1)),
+  );
 }
 
 /** Bytes of the picture that a row of results adds to what those above it have read. */
@@ -128,7 +151,8 @@ export function flattened(sizes: ConvolutionSizes, threads: number): Convolution
   const lengths = divisors(h * w).filter((length) => length <= longestRow || length === w);
   const costs = lengths.map((ow) => {
     const { tile, cost } = bestTiles({ ...sizes, ow });
-    return cost * unevenness((sizes.pictures * (h * w)) / ow, sizes.blocks, tile.blocks, threads);
+    const bands = { rows: 1, blocks: tile.blocks, first: 'results' } as const;
+    return cost * unevenness({ ...sizes, oh: (h * w) / ow }, bands, threads);
   });
   const length = lengths[costs.lastIndexOf(Math.min(...costs))] as number;
   const rows = (h * w) / length;
@@ -147,14 +171,29 @@ export function flattened(sizes: ConvolutionSizes, threads: number): Convolution
   };
 }
 
-/** How many times as long as with an even share the thread with the most to do takes: `rows` times `blocks`, some at a time. */
-function unevenness(rows: number, blocks: number, atATime: number, threads: number): number {
+/**
+ * How many times as long as with an even share the thread with the most to do takes, by the order in which items come. Many items
+ * are shared evenly.
+ */
+function unevenness(
+  { pictures, blocks, oh }: Pick<ConvolutionSizes, 'pictures' | 'blocks' | 'oh'>,
+  { rows, blocks: atATime, first }: Pick<Cut, 'rows' | 'blocks' | 'first'>,
+  threads: number,
+): number {
+  const bands = Math.ceil(oh / rows);
   const bundles = Math.ceil(blocks / atATime);
-  const before = (item: number): number =>
-    Math.floor(item / bundles) * blocks + Math.min(blocks, (item % bundles) * atATime);
-  const begins = (thread: number): number => before(Math.floor((thread * rows * bundles) / threads));
-  const shares = Array.from({ length: threads }, (_, i) => begins(i + 1) - begins(i));
-  return (Math.max(...shares) * threads) / (rows * blocks);
+  const items = pictures * bands * bundles;
+  if (items > manyItems * threads) return 1;
+  const work = Array.from({ length: items }, (_, item) => {
+    const bundle = first === 'results' ? item % bundles : Math.floor(item / (pictures * bands));
+    const band = first === 'results' ? Math.floor(item / bundles) % bands : item % bands;
+    return Math.min(atATime, blocks - bundle * atATime) * Math.min(rows, oh - band * rows);
+  });
+  const begins = (thread: number): number => Math.floor((thread * items) / threads);
+  const shares = Array.from({ length: threads }, (_, i) =>
+    work.slice(begins(i), begins(i + 1)).reduce((sum, each) => sum + each, 0),
+  );
+  return (Math.max(...shares) * threads) / (pictures * blocks * oh);
 }
 
 export interface Tile {
@@ -176,11 +215,16 @@ interface Tiles {
 
 type TileSizes = Pick<ConvolutionSizes, 'blocks' | 'sets' | 'narrow' | 'ow' | 'kw' | 'stride'>;
 
-/** The tile that costs least on the whole, with another one for blocks that it leaves over. Tiles do not reach over sets. */
+/** The tile that costs least on the whole. */
 function bestTiles(sizes: TileSizes): Tiles {
+  return tilesFor(sizes).reduce((best, next) => (next.cost < best.cost ? next : best));
+}
+
+/** For each number of blocks the best tile, with another one for blocks that it leaves over. Tiles do not reach over sets. */
+function tilesFor(sizes: TileSizes): Tiles[] {
   const all = sizes.blocks / sizes.sets;
   const counts = Array.from({ length: Math.min(all, mostBlocks) }, (_, i) => i + 1);
-  const choices = counts.flatMap((blocks): Tiles[] => {
+  return counts.flatMap((blocks): Tiles[] => {
     const left = all % blocks;
     if (left > 0 && sizes.sets > 1) return [];
     const tile = cheapestTile(blocks, sizes);
@@ -188,7 +232,6 @@ function bestTiles(sizes: TileSizes): Tiles {
     const whole = (all - left) * costOf(tile, sizes);
     return [{ tile, rest, cost: (whole + (rest ? left * costOf(rest, sizes) : 0)) / all }];
   });
-  return choices.reduce((best, next) => (next.cost < best.cost ? next : best));
 }
 
 /** Of so many blocks, as wide as costs least. */
