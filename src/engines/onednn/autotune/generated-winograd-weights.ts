@@ -10,7 +10,7 @@ import { winogradFilterGradientCode } from '../code/winograd-filters.ts';
 import { type PairedTiles, pairedTilesCode, pointBytes } from '../code/winograd-pairs.ts';
 import { along, points } from '../code/winograd-tiles.ts';
 import type { Lowering } from '../lowering.ts';
-import { block, implementation, pairedWinogradName, sizesOf } from './generated-winograd.ts';
+import { block, implementations, ownWinogradNames, sizesOf } from './generated-winograd.ts';
 import { type PairChunk, pairChunks } from './pair-chunks.ts';
 import { type Implementation, targetOf } from './ways.ts';
 
@@ -22,7 +22,7 @@ const chunkBytes = 4_000_000;
 const longestRow = 64;
 
 export const pairedWinogradWeightGradient: Implementation = {
-  name: pairedWinogradName,
+  name: ownWinogradNames.bf16,
   lower(lowering, node, primitive) {
     const { natives } = lowering;
     const [x, dy] = node.inputs as [Value, Value];
@@ -47,7 +47,7 @@ export const pairedWinogradWeightGradient: Implementation = {
     if (back === undefined || codes.some((code) => code === undefined)) return false;
 
     const bytes = (count: number) => natives.plainLayout([count], 'u8');
-    const code = { implementation, instead: primitive };
+    const code = { implementation: implementations.bf16, instead: primitive };
     const operands = values.map(({ value }) =>
       lowering.as(value, natives.blocked(value.shape, 'bf16', block)),
     );
@@ -80,7 +80,7 @@ export const pairedWinogradWeightGradient: Implementation = {
 function weightSizesOf(lowering: Lowering, node: Node): WinogradSizes | undefined {
   const [x, dy] = node.inputs as [Value, Value];
   const parts = { x, w: node.outputs[0] as Value, y: dy };
-  const sizes = sizesOf(lowering, node, parts, { bias: false, sum: false, relu: false });
+  const sizes = sizesOf(lowering, node, parts, { type: 'bf16', bias: false, sum: false, relu: false });
   return sizes !== undefined && sizes.pictures % 2 === 0 ? sizes : undefined;
 }
 

@@ -1,6 +1,7 @@
-// Dense 3x3 windows in bf16 by Winograd's algorithm as code of our own (../code/winograd.ts), on CPUs whose vectors
-// multiply bf16: forward, and as the gradient of the data, which is the convolution of the result's gradient with the
-// filters turned around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too much.
+// Dense 3x3 windows by Winograd's algorithm as code of our own (../code/winograd.ts), in f32 on AVX-512 and in bf16 on CPUs
+// whose vectors multiply it: forward, and as the gradient of the data, which is the convolution of the result's gradient
+// with the filters turned around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too
+// much.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import type { PrimitiveDescriptor } from '../abi.ts';
@@ -11,8 +12,16 @@ import { isSimple, windowOf } from './generated-plan.ts';
 import { type Behind, insideOf, lowerInto } from './inside.ts';
 import type { Implementation } from './ways.ts';
 
-export const pairedWinogradName = 'winograd of 2x2, in bf16';
-export const implementation = 'generated:avx512_bf16_winograd';
+type Type = WinogradSizes['type'];
+
+export const ownWinogradNames: Readonly<Record<Type, string>> = {
+  f32: 'generated winograd of 2x2',
+  bf16: 'winograd of 2x2, in bf16',
+};
+export const implementations: Readonly<Record<Type, string>> = {
+  f32: 'generated:avx512_winograd',
+  bf16: 'generated:avx512_bf16_winograd',
+};
 const window = 3;
 /** Channels in a block. */
 export const block = 16;
@@ -31,14 +40,14 @@ export function sizesOf(
   { natives, storageType }: Lowering,
   node: Node,
   { x, w, y }: Parts,
-  { backwards = false, ...behind }: Behind & { readonly backwards?: boolean },
+  { type, backwards = false, ...behind }: Behind & { readonly type: Type; readonly backwards?: boolean },
 ): WinogradSizes | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
   const [pictures, channels, height, width] = x.shape as Four;
   const [, results, oh, ow] = y.shape as Four;
   const fits =
-    natives.bf16Units === 'vectors' &&
-    storageType(x) === 'bf16' &&
+    (type === 'f32' || natives.bf16Units === 'vectors') &&
+    storageType(x) === type &&
     isSimple(attributes) &&
     attributes.stride[0] === 1 &&
     attributes.groups === 1 &&
@@ -48,13 +57,14 @@ export function sizesOf(
   if (!fits) return undefined;
   const [top, left] = attributes.padding;
   return {
-    ...{ pictures, channels, results, h: height, w: width, oh, ow },
+    ...{ type, pictures, channels, results, h: height, w: width, oh, ow },
     padding: backwards ? [window - 1 - top, window - 1 - left] : [top, left],
     ...behind,
   };
 }
 
 interface Codes {
+  readonly type: Type;
   readonly filters: bigint;
   readonly filterBytes: number;
   readonly convolution: bigint;
@@ -64,8 +74,8 @@ interface Codes {
 /** Undefined where no code runs. */
 function codesFor({ natives }: Lowering, sizes: WinogradSizes, backwards: boolean): Codes | undefined {
   const cut = winogradCutOf(sizes, natives.library.threads(0));
-  const { channels, results } = sizes;
-  const transformed: WinogradFilters = { channels, results, blocks: cut.blocks, backwards };
+  const { type, channels, results } = sizes;
+  const transformed: WinogradFilters = { type, channels, results, blocks: cut.blocks, backwards };
   const convolution = natives.code(`winograd ${JSON.stringify([sizes, cut])}`, (team) =>
     winogradCode(sizes, cut, team),
   );
@@ -74,7 +84,7 @@ function codesFor({ natives }: Lowering, sizes: WinogradSizes, backwards: boolea
   );
   if (convolution === undefined || filters === undefined) return undefined;
   const filterBytes = winogradFilterBytes(transformed);
-  return { filters, filterBytes, convolution, scratchBytes: cut.threads * cut.room };
+  return { type, filters, filterBytes, convolution, scratchBytes: cut.threads * cut.room };
 }
 
 /** The steps of a node up to the one that writes `target`. */
@@ -82,7 +92,7 @@ function lowerTo(
   lowering: Lowering,
   node: Node,
   instead: PrimitiveDescriptor,
-  { filters, filterBytes, convolution, scratchBytes }: Codes,
+  { type, filters, filterBytes, convolution, scratchBytes }: Codes,
   { backwards, bias, target }: { backwards: boolean; bias?: Value | undefined; target: () => Tensor },
 ): void {
   const { natives } = lowering;
@@ -91,24 +101,29 @@ function lowerTo(
   const given = lowering.as(w, natives.filters(w.shape, backwards ? 'OIhw16o16i' : 'OIhw16i16o'));
   const bytes = (count: number) => natives.plainLayout([count], 'u8');
   const transformed = lowering.temporary(bytes(filterBytes), once ? 'kept' : 'arena');
-  const code = { implementation, instead };
+  const code = { implementation: implementations[type], instead };
   lowering.code(node, { ...code, address: filters }, [given, transformed], { op: 'filters', once });
-  const picture = lowering.as(x, natives.blocked(x.shape, 'bf16', block));
+  const picture = lowering.as(x, natives.blocked(x.shape, type, block));
   const shift = bias && lowering.plain(bias);
   lowering.code(node, { ...code, address: convolution }, [picture, transformed, shift, target()], {
     scratch: lowering.temporary(bytes(scratchBytes)),
   });
 }
 
+/** Transformed filters in f32 are nearly twice as large as those that everybody keeps. */
+function isFrugal(type: Type): boolean {
+  return type === 'bf16';
+}
+
 /** Forward; `withSum`: with the addition behind the node inside, over what its other operand left in memory. */
-export const pairedWinograd = (withSum: boolean): Implementation => ({
-  name: pairedWinogradName,
-  isFrugal: true,
+export const ownWinograd = (type: Type, withSum: boolean): Implementation => ({
+  name: ownWinogradNames[type],
+  isFrugal: isFrugal(type),
   lower(lowering, node, primitive) {
     const [x, w, bias] = node.inputs as [Value, Value, Value?];
     const inside = insideOf(lowering, node, withSum);
-    const sizes = sizesOf(lowering, node, { x, w, y: node.outputs[0] as Value }, inside.behind);
-    const wanted = lowering.natives.blocked(inside.result.shape, 'bf16', block);
+    const sizes = sizesOf(lowering, node, { x, w, y: node.outputs[0] as Value }, { type, ...inside.behind });
+    const wanted = lowering.natives.blocked(inside.result.shape, type, block);
     if (sizes === undefined || !leaves(lowering, primitive, 'dst', wanted)) return false;
     const codes = codesFor(lowering, sizes, false);
     if (codes === undefined) return false;
@@ -119,15 +134,15 @@ export const pairedWinograd = (withSum: boolean): Implementation => ({
   },
 });
 
-export const pairedWinogradGradient: Implementation = {
-  name: pairedWinogradName,
-  isFrugal: true,
+export const ownWinogradGradient = (type: Type): Implementation => ({
+  name: ownWinogradNames[type],
+  isFrugal: isFrugal(type),
   lower(lowering, node, primitive) {
     const [dy, w] = node.inputs as [Value, Value];
     const dx = node.outputs[0] as Value;
-    const nothing = { bias: false, sum: false, relu: false };
+    const nothing = { type, bias: false, sum: false, relu: false };
     const sizes = sizesOf(lowering, node, { x: dy, w, y: dx }, { backwards: true, ...nothing });
-    const wanted = lowering.natives.blocked(dx.shape, 'bf16', block);
+    const wanted = lowering.natives.blocked(dx.shape, type, block);
     if (sizes === undefined || !leaves(lowering, primitive, 'diffSrc', wanted)) return false;
     const codes = codesFor(lowering, sizes, true);
     if (codes === undefined) return false;
@@ -135,7 +150,7 @@ export const pairedWinogradGradient: Implementation = {
     lowerTo(lowering, node, primitive, codes, { backwards: true, target });
     return true;
   },
-};
+});
 
 /** Whether the library's first choice would leave its result there too. */
 function leaves(

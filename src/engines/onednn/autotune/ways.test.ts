@@ -12,7 +12,7 @@ import { tryCreateOneDnnEngine } from '../index.ts';
 import { inFullName } from './full-precision.ts';
 import { generatedName } from './generated.ts';
 import { pointsName } from './generated-points.ts';
-import { pairedWinogradName } from './generated-winograd.ts';
+import { ownWinogradNames } from './generated-winograd.ts';
 import { primitiveName } from './ways.ts';
 import { winogradNames } from './winograd.ts';
 
@@ -32,7 +32,7 @@ const names = [
   ...winogradNames.map(inFullName),
   generatedName,
   pointsName,
-  pairedWinogradName,
+  ...Object.values(ownWinogradNames),
 ];
 const heavy = /^(convolution|linear)/;
 const cases = opCases.filter(({ op }) => heavy.test(op) || op === 'graph');
@@ -88,7 +88,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     if (applied.length === 0) return;
     const expected = oracle(opCase, dtype === 'bf16' ? 'bf16' : 'f64');
     // Winograd's algorithm rounds what it multiplies once more.
-    const share = implementation === pairedWinogradName ? 1.5 : 1;
+    const share = implementation === ownWinogradNames.bf16 ? 1.5 : 1;
     const tolerance = share * ((dtype === 'bf16' ? opCase.bf16 : undefined) ?? (tolerances[dtype] as number));
     expect(compareResults(actual, expected, tolerance)).toBeLessThanOrEqual(tolerance);
     taken.set(implementation, new Set([...(taken.get(implementation) ?? []), ...applied]));
@@ -152,9 +152,9 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       );
       const made: string[] = [];
       const watching = watched(({ autotune }) => made.push(...Object.values(autotune?.choices ?? {})));
-      const options = { dtype: 'bf16', implementation: pairedWinogradName } as const;
+      const options = { dtype: 'bf16', implementation: ownWinogradNames.bf16 } as const;
       const { dw, db } = runCase(watching, gradients as OpCase, options);
-      expect(made).toContain(pairedWinogradName);
+      expect(made).toContain(ownWinogradNames.bf16);
       const wanted = runCase(reference, gradients as OpCase, { dtype: 'bf16' });
       compareResults({ dw, db } as Results, { dw: wanted.dw, db: wanted.db } as Results, 1e-6);
     },
@@ -185,11 +185,13 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     );
     const inFull = winogradNames.map(inFullName);
     expect(inFull.map(on)).toEqual(hasWinograd && dtypes[0] === 'bf16' ? winogradNames.map(on) : [[], []]);
-    expect(on(pairedWinogradName)).toEqual(
+    expect(on(ownWinogradNames.f32)).toEqual(generates ? ['convolution', 'convolutionBackwardData'] : []);
+    if (generates) expect(sums.get(ownWinogradNames.f32)).toBeGreaterThan(0);
+    expect(on(ownWinogradNames.bf16)).toEqual(
       pairs ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );
     expect(on(pointsName)).toEqual(pairs ? ['convolutionBackwardWeights'] : []);
-    if (pairs) expect(sums.get(pairedWinogradName)).toBeGreaterThan(0);
+    if (pairs) expect(sums.get(ownWinogradNames.bf16)).toBeGreaterThan(0);
     // A sum and a ReLU inside, as at the end of a residual block.
     if (hasWinograd) for (const name of winogradNames) expect(sums.get(name), name).toBeGreaterThan(0);
     expect(on(generatedName)).toEqual(

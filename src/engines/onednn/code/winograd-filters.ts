@@ -1,5 +1,5 @@
-// 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32, rounded once, by pairs of
-// the channels that are summed over.
+// 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32; for bf16 rounded once, by
+// pairs of the channels that are summed over.
 import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
@@ -12,6 +12,8 @@ const slots = { filters: 0, transformed: 8 } as const;
 const gradientSlots = { sums: 0, filters: 8 } as const;
 
 export interface WinogradFilters {
+  /** What they become. */
+  readonly type: 'f32' | 'bf16';
   /** Channels that are summed over, and those of the results. */
   readonly channels: number;
   readonly results: number;
@@ -30,16 +32,22 @@ const half = 31;
 const window = 3;
 const side = 4;
 
-export function winogradFilterBytes({ channels, results }: WinogradFilters): number {
-  return points * channels * results * 2;
+export function winogradFilterBytes({ type, channels, results }: WinogradFilters): number {
+  return (points * channels * results * vectorBytes) / lanes / togetherIn(type);
+}
+
+/** Channels that lie together. */
+function togetherIn(type: WinogradFilters['type']): 1 | 2 {
+  return type === 'bf16' ? 2 : 1;
 }
 
 export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8Array {
-  const { channels, results, blocks, backwards } = filters;
+  const { type, channels, results, blocks, backwards } = filters;
+  const together = togetherIn(type);
   const [groups, all] = [channels / lanes, results / lanes];
   const filterBytes = window * window * lanes * vectorBytes;
-  const pointBytes = (channels / 2) * blocks * vectorBytes;
-  const pairsOfGroup = lanes / 2;
+  const pointBytes = (channels / together) * blocks * vectorBytes;
+  const timesInGroup = lanes / together;
   const code = new Assembler();
   const table: Label = {};
   forEachItem(
@@ -62,13 +70,13 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
       code.multiplyBy(to, r.ax, points * pointBytes);
       code.multiplyBy(r.dx, r.dx, vectorBytes);
       code.combine('add', to, r.dx);
-      code.multiplyBy(r.r8, r.r8, pairsOfGroup * blocks * vectorBytes);
+      code.multiplyBy(r.r8, r.r8, timesInGroup * blocks * vectorBytes);
       code.combine('add', to, r.r8);
       code.combine('add', to, at(args, slots.transformed));
-      code.set(count, pairsOfGroup);
+      code.set(count, timesInGroup);
       const again = code.here();
-      transformPair(code, backwards, pointBytes);
-      code.combineWith('add', from, 2 * vectorBytes);
+      transformTogether(code, filters, pointBytes);
+      code.combineWith('add', from, together * vectorBytes);
       code.combineWith('add', to, blocks * vectorBytes);
       code.combineWith('subtract', count, 1);
       code.jump(again, 'notEqual');
@@ -79,12 +87,13 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
   return code.code();
 }
 
-/** Two channels of sixteen filters: columns first, twelve registers each, then rows as they are written. */
-function transformPair(code: Assembler, backwards: boolean, pointBytes: number): void {
+/** A channel or two of sixteen filters: columns first, twelve registers each, then rows as they are written. */
+function transformTogether(code: Assembler, { type, backwards }: WinogradFilters, pointBytes: number): void {
   const [first, second, third] = [24, 25, 26];
+  const channels = type === 'bf16' ? [0, 1] : [0];
   const held = (channel: number, row: number, column: number): Vector =>
     channel * side * window + row * window + column;
-  for (const channel of [0, 1]) {
+  for (const channel of channels) {
     for (let column = 0; column < window; column++) {
       [first, second, third].forEach((register, row) => {
         const place = row * window + column;
@@ -97,18 +106,25 @@ function transformPair(code: Assembler, backwards: boolean, pointBytes: number):
   }
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
-      for (const channel of [0, 1]) {
+      for (const channel of channels) {
         const register = [first, second][channel] as Vector;
         const line = [0, 1, 2].map((each) => held(channel, row, each)) as [Vector, Vector, Vector];
         combine(code, register, line, column);
-        code.round(register, register);
-        code.widen(register, register);
       }
-      code.shiftLanes(second, second, 16);
-      code.or(first, first, second);
+      if (type === 'bf16') pair(code, first, second);
       code.store(at(to, (row * side + column) * pointBytes), first);
     }
   }
+}
+
+/** Both rounded, side by side in the first. */
+function pair(code: Assembler, first: Vector, second: Vector): void {
+  for (const register of [first, second]) {
+    code.round(register, register);
+    code.widen(register, register);
+  }
+  code.shiftLanes(second, second, 16);
+  code.or(first, first, second);
 }
 
 /**

@@ -1,14 +1,20 @@
 // Winograd's algorithm on whole numbers so small that bf16 and all sums hold them exactly: the results are those of the
-// definition, to the bit, whatever the sizes, and nothing else in memory changes.
+// definition, to the bit, whatever the type and the sizes, and nothing else in memory changes.
 import { describe, expect, it } from 'vitest';
 import { allocateRegion } from '../memory.ts';
-import { here, multipliesBf16, ofBf16, random, toBf16 } from './testing.ts';
+import { here, multipliesBf16, ofBf16, random, runs, toBf16, whyNot } from './testing.ts';
 import { type WinogradCut, type WinogradSizes, winogradCode, winogradCutOf } from './winograd.ts';
 import { winogradFilterBytes, winogradFiltersCode } from './winograd-filters.ts';
 
 const block = 16;
 const margin = 256;
-const whyNot = multipliesBf16 ? '' : ' (skipped: nothing multiplies bf16 here)';
+/** How numbers lie in memory: as bits of bf16, or as they are. */
+const kinds = {
+  bf16: { bytes: 2, of: ofBf16, to: toBf16 },
+  f32: { bytes: 4, of: (number: number) => number, to: (number: number) => number },
+} as const;
+type Type = keyof typeof kinds;
+const types: readonly Type[] = multipliesBf16 ? ['f32', 'bf16'] : ['f32'];
 
 interface Drawn {
   readonly sizes: WinogradSizes;
@@ -16,7 +22,7 @@ interface Drawn {
   readonly text: string;
 }
 
-function draw(seed: number): Drawn {
+function draw(seed: number, type: Type): Drawn {
   const next = random(seed * 6151 + 3);
   const among = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
   const [pictures, channels, results] = [among(1, 4), block * among(1, 4), block * among(1, 4)];
@@ -25,27 +31,28 @@ function draw(seed: number): Drawn {
   const [oh, ow] = [h + 2 * padding[0] - 2, w + 2 * padding[1] - 2];
   const backwards = seed % 2 === 1;
   const sizes = {
-    ...{ pictures, channels, results, h, w, oh, ow, padding },
+    ...{ type, pictures, channels, results, h, w, oh, ow, padding },
     ...{ bias: next() < 0.5, sum: next() < 0.5, relu: next() < 0.5 },
   };
   const behind = (['bias', 'sum', 'relu'] as const).filter((name) => sizes[name]);
-  const text = `${pictures}x${channels}x${h}x${w} to ${results}, padding ${padding.join('x')} ${behind.join(', ')}`;
+  const text = `${type}, ${pictures}x${channels}x${h}x${w} to ${results}, padding ${padding.join('x')} ${behind.join(', ')}`;
   return { sizes, backwards, text: backwards ? `${text}, backwards` : text };
 }
 
 /** Pictures, filters, bias and target in memory with margins between them, and the room that the code works in. */
 function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
   const { library } = here();
-  const { pictures, channels, results, h, w, oh, ow } = sizes;
+  const { type, pictures, channels, results, h, w, oh, ow } = sizes;
+  const kind = kinds[type];
   const next = random(seed + 5);
   const whole = (most: number): number => Math.floor(next() * (2 * most + 1)) - most;
-  const filterBytes = winogradFilterBytes({ channels, results, blocks: cut.blocks, backwards });
+  const filterBytes = winogradFilterBytes({ type, channels, results, blocks: cut.blocks, backwards });
   const bytes = {
-    source: pictures * channels * h * w * 2,
+    source: pictures * channels * h * w * kind.bytes,
     given: channels * results * 9 * 4,
     filters: filterBytes,
     bias: results * 4,
-    target: pictures * results * oh * ow * 2,
+    target: pictures * results * oh * ow * kind.bytes,
     scratch: cut.threads * cut.room,
   };
   const places = new Map<string, number>();
@@ -61,10 +68,11 @@ function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
     floats: new Float32Array(all.buffer, all.byteOffset + (places.get(name) as number), bytes[name] / 4),
     address: region.address + BigInt(places.get(name) as number),
   });
-  const { halves: source } = of('source');
-  for (let i = 0; i < source.length; i++) source[i] = toBf16(whole(4));
-  const { halves: target } = of('target');
-  for (let i = 0; i < target.length; i++) target[i] = toBf16(whole(100));
+  const numbers = (name: keyof typeof bytes) => (type === 'bf16' ? of(name).halves : of(name).floats);
+  const source = numbers('source');
+  for (let i = 0; i < source.length; i++) source[i] = kind.to(whole(4));
+  const target = numbers('target');
+  for (let i = 0; i < target.length; i++) target[i] = kind.to(whole(100));
   const { floats: filters } = of('given');
   // Quarters of their sums are whole.
   for (let i = 0; i < filters.length; i++) filters[i] = 4 * whole(2);
@@ -75,9 +83,9 @@ function placed({ sizes, backwards }: Drawn, cut: WinogradCut, seed: number) {
 
 function run({ sizes, backwards }: Drawn, cut: WinogradCut, memory: ReturnType<typeof placed>): void {
   const { natives } = here();
-  const { channels, results } = sizes;
+  const { type, channels, results } = sizes;
   const { of } = memory;
-  const filters = { channels, results, blocks: cut.blocks, backwards };
+  const filters = { type, channels, results, blocks: cut.blocks, backwards };
   const transform = natives.code(`filters ${JSON.stringify(filters)}`, (team) =>
     winogradFiltersCode(filters, team),
   );
@@ -96,8 +104,9 @@ function run({ sizes, backwards }: Drawn, cut: WinogradCut, memory: ReturnType<t
 function wanted(
   { sizes, backwards }: Drawn,
   { source, filters, bias, target }: ReturnType<typeof placed>,
-): Uint16Array {
-  const { pictures, channels, results, h, w, oh, ow, padding } = sizes;
+): Uint16Array | Float32Array {
+  const { type, pictures, channels, results, h, w, oh, ow, padding } = sizes;
+  const kind = kinds[type];
   const place = (count: number, n: number, c: number, height: number, width: number, y: number, x: number) =>
     (((n * (count / block) + Math.floor(c / block)) * height + y) * width + x) * block + (c % block);
   const filter = (o: number, c: number, row: number, column: number): number => {
@@ -106,14 +115,14 @@ function wanted(
     const at = (Math.floor(outer / block) * (outers / block) + Math.floor(inner / block)) * 9 + element;
     return filters[(at * block + (c % block)) * block + (o % block)] as number;
   };
-  const pixels = Float32Array.from(source, ofBf16);
-  const made = new Uint16Array(target.length);
+  const pixels = Float32Array.from(source, kind.of);
+  const made = target.slice();
   for (let n = 0; n < pictures; n++)
     for (let o = 0; o < results; o++)
       for (let y = 0; y < oh; y++)
         for (let x = 0; x < ow; x++) {
           const at = place(results, n, o, oh, ow, y, x);
-          let sum = (sizes.bias ? (bias[o] as number) : 0) + (sizes.sum ? ofBf16(target[at] as number) : 0);
+          let sum = (sizes.bias ? (bias[o] as number) : 0) + (sizes.sum ? kind.of(target[at] as number) : 0);
           for (let row = Math.max(0, padding[0] - y); row < 3 && y + row - padding[0] < h; row++)
             for (
               let column = Math.max(0, padding[1] - x);
@@ -124,14 +133,16 @@ function wanted(
                 const pixel = place(channels, n, c, h, w, y + row - padding[0], x + column - padding[1]);
                 sum += (pixels[pixel] as number) * filter(o, c, row, column);
               }
-          made[at] = toBf16(sizes.relu ? Math.max(0, sum) : sum);
+          made[at] = kind.to(sizes.relu ? Math.max(0, sum) : sum);
         }
   return made;
 }
 
-describe.skipIf(!multipliesBf16)(`3x3 windows by Winograd's algorithm in bf16${whyNot}`, () => {
-  it.each(Array.from({ length: 16 }, (_, i) => [draw(i).text, i] as const))('%s', (_, seed) => {
-    const drawn = draw(seed);
+describe.skipIf(!runs)(`3x3 windows by Winograd's algorithm${whyNot}`, () => {
+  const all = types.flatMap((type) =>
+    Array.from({ length: 16 }, (_, seed) => ({ drawn: draw(seed, type), seed })),
+  );
+  it.each(all)('$drawn.text', ({ drawn, seed }) => {
     const cut = winogradCutOf(drawn.sizes, 2);
     const memory = placed(drawn, cut, seed);
     const before = memory.all.slice();
@@ -146,9 +157,9 @@ describe.skipIf(!multipliesBf16)(`3x3 windows by Winograd's algorithm in bf16${w
     expect(memory.all).toEqual(before);
   });
 
-  it('takes no more threads than there is room for', () => {
+  it.each(types)('takes no more threads than there is room for: %s', (type) => {
     const { library } = here();
-    const drawn = draw(4);
+    const drawn = draw(4, type);
     const cut = winogradCutOf(drawn.sizes, 1);
     const memory = placed(drawn, cut, 4);
     const expected = wanted(drawn, memory);
@@ -162,14 +173,15 @@ describe.skipIf(!multipliesBf16)(`3x3 windows by Winograd's algorithm in bf16${w
     expect(memory.all.slice(end)).toEqual(new Uint8Array(memory.all.length - end).fill(0x5a));
   });
 
-  it('gives the same bits with one thread and with two', () => {
+  it.each(types)('gives the same bits with one thread and with two: %s', (type) => {
     const { library } = here();
-    const drawn = { ...draw(6), sizes: { ...draw(6).sizes, sum: false } };
+    const { sizes, ...rest } = draw(6, type);
+    const drawn = { ...rest, sizes: { ...sizes, sum: false } };
     const cut = winogradCutOf(drawn.sizes, 2);
     const memory = placed(drawn, cut, 6);
     // Numbers of which all bits count.
     const next = random(9);
-    for (let i = 0; i < memory.source.length; i++) memory.source[i] = toBf16(next() - 0.5);
+    for (let i = 0; i < memory.source.length; i++) memory.source[i] = kinds[type].to(next() - 0.5);
     for (let i = 0; i < memory.filters.length; i++) memory.filters[i] = next() - 0.5;
     const threads = library.threads(0);
     const results = [1, 2].map((count) => {

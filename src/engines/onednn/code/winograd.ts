@@ -1,16 +1,16 @@
 // 3x3 windows with a stride of 1 by Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional
 // Neural Networks", 2015): 2x2 results of a window cost 16 products a channel instead of 36. Pictures and filters lie
-// in bf16 and are multiplied by pairs of channels (AVX512-BF16); all sums are in f32, and what is transformed is
-// rounded once. A thread takes some tiles through all three stages while they stay in its second cache: the transformed
+// in f32, or in bf16 and are multiplied by pairs of channels (AVX512-BF16); all sums are in f32, and what is transformed
+// is rounded once. A thread takes some tiles through all three stages while they stay in its second cache: the transformed
 // pictures of all channels, then for a bundle of result blocks after the other 16 matrix products and what becomes of
 // them.
 import { Assembler, at, type Label, type Register, r, type Vector } from './assembler.ts';
+import { pixelBytes, read, write } from './channel-passes.ts';
 import { divisors, lanes, registers, vectorBytes } from './cut.ts';
 import { advance, args, countDown, forEachItem, item, roomOfThread, split } from './items.ts';
 import type { Team } from './team.ts';
 import {
   along,
-  blockBytes,
   forEachStretch,
   patch,
   points,
@@ -23,9 +23,12 @@ import {
 /** Arguments of the code, eight bytes each. */
 const slots = { source: 0, filters: 8, bias: 16, target: 24, scratch: 32 } as const;
 
-const pairBytes = 4;
-/** Pictures and results in bf16 in blocks of 16 channels, of `channels` and `results` channels. */
+/** Of what is multiplied at a time: a channel in f32, a pair of channels in bf16. */
+const unitBytes = 4;
+/** Pictures and results in blocks of 16 channels, of `channels` and `results` channels. */
 export interface WinogradSizes {
+  /** How numbers lie in memory. bf16 wants AVX512-BF16. */
+  readonly type: 'f32' | 'bf16';
   readonly pictures: number;
   readonly channels: number;
   readonly results: number;
@@ -61,22 +64,28 @@ export interface WinogradCut {
 const nearBytes = 640_000;
 
 export function winogradCutOf(sizes: WinogradSizes, threads: number): WinogradCut {
-  const { pictures, channels, results, oh, ow } = sizes;
+  const { pictures, results, oh, ow } = sizes;
   const blocks = (results / lanes) % 2 === 0 ? 2 : 1;
-  const perTile = points * (2 * channels + blocks * vectorBytes);
+  const tileBytes = tileBytesOf(sizes);
+  const perTile = points * (tileBytes + blocks * vectorBytes);
   const all = pictures * Math.ceil(oh / tile) * Math.ceil(ow / tile);
   const rounds = Math.ceil((all * perTile) / nearBytes / threads);
   const tiles = Math.ceil(all / (rounds * threads));
   const most = Math.floor((registers - 4) / blocks);
   const group = Math.ceil(tiles / Math.ceil(tiles / most));
   // A line more, so that what belongs to one tile does not fall into the same places of the first cache.
-  const pictureStride = tiles * 2 * channels + vectorBytes;
+  const pictureStride = tiles * tileBytes + vectorBytes;
   const productStride = tiles * blocks * vectorBytes + vectorBytes;
   return {
     ...{ blocks, tiles, group, threads, pictureStride, productStride },
     items: Math.ceil(all / tiles),
     room: points * (pictureStride + productStride),
   };
+}
+
+/** Of all channels at one point. */
+function tileBytesOf(sizes: WinogradSizes): number {
+  return (sizes.channels / lanes) * pixelBytes(sizes);
 }
 
 // Registers of the code.
@@ -124,7 +133,7 @@ export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team)
       const again = code.here();
       multiply(code, sizes, cut);
       transformResults(code, sizes, cut);
-      advance(code, stack.targetOffset, cut.blocks * sizes.oh * sizes.ow * blockBytes);
+      advance(code, stack.targetOffset, cut.blocks * sizes.oh * sizes.ow * pixelBytes(sizes));
       if (sizes.bias) advance(code, stack.bias, cut.blocks * vectorBytes);
       countDown(code, stack.bundle, again);
     },
@@ -194,28 +203,30 @@ function forEachTile(
   code.jump(again, 'notEqual');
 }
 
-/** `register = picture + rows of line * 2 + pixels of column * 2`, and `more`. */
-function tileAddress(code: Assembler, register: Register, width: number, more: number): void {
-  code.multiplyBy(register, line, tile * width * blockBytes);
+/** `register = picture + rows of line * 2 + pixels of column * 2`, and `more` pixels; `bytes`: of a pixel. */
+function tileAddress(code: Assembler, register: Register, width: number, bytes: number, more = 0): void {
+  code.multiplyBy(register, line, tile * width * bytes);
   code.combine('add', register, picture);
-  code.multiplyBy(r.ax, column, tile * blockBytes);
+  code.multiplyBy(r.ax, column, tile * bytes);
   code.combine('add', register, r.ax);
-  if (more !== 0) code.combineWith('add', register, more);
+  if (more !== 0) code.combineWith('add', register, more * bytes);
 }
 
 function transformPictures(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
   const { channels, h, w, padding } = sizes;
+  const bytes = pixelBytes(sizes);
+  const blocks = channels / lanes;
   code.move(transformed, at(r.sp, stack.room));
   code.move(picture, at(args, slots.source));
-  forEachTile(code, sizes, channels * h * w * 2, (rows, columns) => {
-    tileAddress(code, from, w, -(padding[0] * w + padding[1]) * blockBytes);
-    code.set(count, channels / lanes);
+  forEachTile(code, sizes, blocks * h * w * bytes, (rows, columns) => {
+    tileAddress(code, from, w, bytes, -(padding[0] * w + padding[1]));
+    code.set(count, blocks);
     const again = code.here();
-    transformPatch(code, cut, (row, pixel) =>
-      rows.inside[row] && columns.inside[pixel] ? (row * w + pixel) * blockBytes : undefined,
+    transformPatch(code, sizes, cut, (row, pixel) =>
+      rows.inside[row] && columns.inside[pixel] ? (row * w + pixel) * bytes : undefined,
     );
-    code.combineWith('add', from, h * w * blockBytes);
-    code.combineWith('add', transformed, blockBytes);
+    code.combineWith('add', from, h * w * bytes);
+    code.combineWith('add', transformed, bytes);
     code.combineWith('subtract', count, 1);
     code.jump(again, 'notEqual');
   });
@@ -224,6 +235,7 @@ function transformPictures(code: Assembler, sizes: WinogradSizes, cut: WinogradC
 /** B'dB of 16 channels. `offsetOf`: where a pixel lies; undefined for those that are 0. */
 function transformPatch(
   code: Assembler,
+  sizes: WinogradSizes,
   { pictureStride }: WinogradCut,
   offsetOf: (row: number, column: number) => number | undefined,
 ): void {
@@ -233,8 +245,7 @@ function transformPatch(
       const offset = offsetOf(row, column);
       if (offset === undefined) return undefined;
       const register = row * patch + column;
-      code.widen(register, at(from, offset));
-      code.shiftLanes(register, register, 16);
+      read(code, sizes, register, at(from, offset));
       return register;
     }),
   );
@@ -254,15 +265,13 @@ function transformPatch(
     made.forEach((register, column) => {
       const result = row * patch + column;
       if (register === undefined) code.clear(result);
-      else code.round(result, result);
-      code.storeHalf(at(transformed, result * pictureStride), result);
+      write(code, sizes, at(transformed, result * pictureStride), result);
     });
   }
 }
 
 /** The products of all points with the filters of the next bundle, which lie one after the other. */
 function multiply(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
-  const { channels } = sizes;
   const { blocks, tiles, items, group, pictureStride, productStride } = cut;
   const all = sizes.pictures * along(sizes.oh) * along(sizes.ow);
   const last = all - (items - 1) * tiles;
@@ -293,7 +302,7 @@ function multiply(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void
     code.place(other);
   }
   code.place(done);
-  code.combineWith('add', filters, (channels / 2) * blocks * vectorBytes);
+  code.combineWith('add', filters, unitsOf(sizes) * blocks * vectorBytes);
   code.combineWith('add', transformed, pictureStride);
   code.combineWith('add', products, productStride);
   countDown(code, stack.point, nextPoint);
@@ -302,58 +311,60 @@ function multiply(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void
 /** Instructions that a loop may have. */
 const decoded = 500;
 
+/** How many products of a number of a picture there are: with channels, or with pairs of them. */
+function unitsOf(sizes: WinogradSizes): number {
+  return tileBytesOf(sizes) / unitBytes;
+}
+
 /** Some tiles times the filters of a point; both ends move on to the next tiles. */
-function multiplyGroup(
-  code: Assembler,
-  { channels }: WinogradSizes,
-  { blocks }: WinogradCut,
-  tiles: number,
-): void {
-  const pairs = channels / 2;
-  const tileBytes = channels * 2;
+function multiplyGroup(code: Assembler, sizes: WinogradSizes, { blocks }: WinogradCut, tiles: number): void {
+  const units = unitsOf(sizes);
+  const tileBytes = tileBytesOf(sizes);
   const sum = (each: number, block: number): Vector => each * blocks + block;
   const filterOf = (block: number): Vector => tiles * blocks + block;
   const firstFree = filterOf(blocks);
-  const perPair = blocks + tiles * (1 + blocks);
-  const unrolled = Math.max(...divisors(pairs).filter((some) => some === 1 || some * perPair <= decoded));
+  const perUnit = blocks + tiles * (1 + blocks);
+  const unrolled = Math.max(...divisors(units).filter((some) => some === 1 || some * perUnit <= decoded));
+  const multiplyAdd = (to: Vector, a: Vector, b: Vector): void =>
+    sizes.type === 'bf16' ? code.multiplyAddPairs(to, a, b) : code.multiplyAdd(to, a, b);
   for (let i = 0; i < tiles * blocks; i++) code.clear(i);
-  code.set(count, pairs / unrolled);
+  code.set(count, units / unrolled);
   const again = code.here();
   let turn = 0;
-  for (let pair = 0; pair < unrolled; pair++) {
+  for (let unit = 0; unit < unrolled; unit++) {
     for (let block = 0; block < blocks; block++) {
-      const offset = (pair * blocks + block) * vectorBytes;
+      const offset = (unit * blocks + block) * vectorBytes;
       code.load(filterOf(block), at(filters, offset));
-      code.prefetch(2, at(filters, pairs * blocks * vectorBytes + offset));
+      code.prefetch(2, at(filters, units * blocks * vectorBytes + offset));
     }
     for (let each = 0; each < tiles; each++) {
       const free = firstFree + (turn++ % (registers - firstFree));
-      code.broadcast(free, at(picture, each * tileBytes + pair * pairBytes));
-      for (let block = 0; block < blocks; block++)
-        code.multiplyAddPairs(sum(each, block), filterOf(block), free);
+      code.broadcast(free, at(picture, each * tileBytes + unit * unitBytes));
+      for (let block = 0; block < blocks; block++) multiplyAdd(sum(each, block), filterOf(block), free);
     }
   }
   code.combineWith('add', filters, unrolled * blocks * vectorBytes);
-  code.combineWith('add', picture, unrolled * pairBytes);
+  code.combineWith('add', picture, unrolled * unitBytes);
   code.combineWith('subtract', count, 1);
   code.jump(again, 'notEqual');
   for (let each = 0; each < tiles; each++)
     for (let block = 0; block < blocks; block++)
       code.store(at(to, (each * blocks + block) * vectorBytes), sum(each, block));
-  code.combineWith('subtract', filters, pairs * blocks * vectorBytes);
+  code.combineWith('subtract', filters, units * blocks * vectorBytes);
   code.combineWith('add', picture, (tiles - 1) * tileBytes);
   code.combineWith('add', to, tiles * blocks * vectorBytes);
 }
 
 function transformResults(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
   const { results, oh, ow } = sizes;
+  const bytes = pixelBytes(sizes);
   code.move(products, at(r.sp, stack.room));
   code.combineWith('add', products, points * cut.pictureStride);
   code.move(picture, at(args, slots.target));
   code.combine('add', picture, at(r.sp, stack.targetOffset));
   if (sizes.bias) code.move(biases, at(r.sp, stack.bias));
-  forEachTile(code, sizes, results * oh * ow * 2, (rows, columns) => {
-    tileAddress(code, to, ow, 0);
+  forEachTile(code, sizes, (results / lanes) * oh * ow * bytes, (rows, columns) => {
+    tileAddress(code, to, ow, bytes);
     for (let block = 0; block < cut.blocks; block++)
       finishTile(code, sizes, cut, { block, rows: rows.results, columns: columns.results });
     code.combineWith('add', products, cut.blocks * vectorBytes);
@@ -369,10 +380,12 @@ interface Finished {
 /** A'mA of a block of results, and what comes behind. */
 function finishTile(
   code: Assembler,
-  { oh, ow, bias, sum, relu }: WinogradSizes,
+  sizes: WinogradSizes,
   { productStride }: WinogradCut,
   { block, rows, columns }: Finished,
 ): void {
+  const { oh, ow, bias, sum, relu } = sizes;
+  const bytes = pixelBytes(sizes);
   const product = (row: number, column: number) =>
     at(products, (row * patch + column) * productStride + block * vectorBytes);
   // Registers: two rows of four sums, then what is at hand.
@@ -399,17 +412,15 @@ function finishTile(
         code.subtract(result, b, c);
         code.subtract(result, result, d);
       }
-      const place = at(to, block * oh * ow * blockBytes + (row * ow + column) * blockBytes);
+      const place = at(to, (block * oh * ow + row * ow + column) * bytes);
       if (bias) code.add(result, result, at(biases, block * vectorBytes));
       if (sum) {
-        code.widen(one, place);
-        code.shiftLanes(one, one, 16);
+        read(code, sizes, one, place);
         code.add(result, result, one);
       }
       // In this order what is not a number stays so.
       if (relu) code.maximum(result, zero, result);
-      code.round(result, result);
-      code.storeHalf(place, result);
+      write(code, sizes, place, result);
     }
   }
 }

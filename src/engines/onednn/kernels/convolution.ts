@@ -13,12 +13,12 @@ import { dataGradientByPhases } from '../autotune/data-gradients.ts';
 import { inFullPrecision } from '../autotune/full-precision.ts';
 import { generated, generatedGradient, generatedWeightGradient } from '../autotune/generated.ts';
 import { generatedPoints } from '../autotune/generated-points.ts';
-import { pairedWinograd, pairedWinogradGradient } from '../autotune/generated-winograd.ts';
+import { ownWinograd, ownWinogradGradient } from '../autotune/generated-winograd.ts';
 import { pairedWinogradWeightGradient } from '../autotune/generated-winograd-weights.ts';
 import { mergedForward, mergedGradient, mergedWeightGradient } from '../autotune/merged-groups.ts';
 import { weightGradientByPhases } from '../autotune/phase-gradients.ts';
 import { pointwise, pointwiseGradient } from '../autotune/pointwise.ts';
-import { lowerBest, type Ways } from '../autotune/ways.ts';
+import { type Implementation, lowerBest, type Ways } from '../autotune/ways.ts';
 import { shiftedProducts } from '../autotune/weight-gradients.ts';
 import { winograd } from '../autotune/winograd.ts';
 import { type Kernel, type Lowering, reluAfter } from '../lowering.ts';
@@ -109,6 +109,10 @@ function forwardWays(
   };
 }
 
+function bothTypes(way: (type: 'f32' | 'bf16') => Implementation): Implementation[] {
+  return [way('f32'), way('bf16')];
+}
+
 /** Winograd's algorithm, in f32 for nodes in bf16 too. */
 function winogradIn(describe: Describe, lower: Ways['lower']): Ways['others'] {
   const ways = winograd((lowering, node) => describe(lowering, node, 'winograd'), lower);
@@ -118,11 +122,14 @@ function winogradIn(describe: Describe, lower: Ways['lower']): Ways['others'] {
 const plainWays = forwardWays(
   ({ fusion }, node) => (fusion.reluAfter.has(node) ? reluAfter : []),
   lowerForward,
-  [pointwise, generated(false), pairedWinograd(false), ...mergedForward],
+  [pointwise, generated(false), ...bothTypes((type) => ownWinograd(type, false)), ...mergedForward],
 );
 
 /** Plain loops with a sum inside are slower than a convolution and an addition. */
-const sumWays = forwardWays(behindSum, lowerWithSum, [generated(true), pairedWinograd(true)]);
+const sumWays = forwardWays(behindSum, lowerWithSum, [
+  generated(true),
+  ...bothTypes((type) => ownWinograd(type, true)),
+]);
 const withSum: Ways = {
   ...sumWays,
   describe(lowering, node) {
@@ -139,7 +146,7 @@ const dataGradientWays: Ways = {
       dataGradientByPhases,
       pointwiseGradient,
       generatedGradient,
-      pairedWinogradGradient,
+      ...bothTypes(ownWinogradGradient),
       ...mergedGradient,
     ],
     ...winogradIn(describeDataGradient, lowerDataGradient),
