@@ -135,6 +135,8 @@ async function measure(
       return performance.now() - start;
     }).sort((a, b) => a - b);
     const msPerStep = ((times[(steps - 1) >> 1] as number) + (times[steps >> 1] as number)) / 2;
+    // Of the program: small ones run on fewer threads than the engine has.
+    const { engine: description, arenaBytes } = program.report();
     return {
       net: network.name,
       form: network.form,
@@ -142,13 +144,13 @@ async function measure(
       batch,
       steps,
       dtype,
-      engine: engine.describe(),
+      engine: description,
       imagesPerSecond: (1000 * batch) / msPerStep,
       msPerStep,
       msRange: [times[0] as number, times[steps - 1] as number],
       gflops: (2 * macs) / msPerStep / 1e6,
       peakMiB: process.resourceUsage().maxRSS / 1024,
-      arenaMiB: program.report().arenaBytes / 2 ** 20,
+      arenaMiB: arenaBytes / 2 ** 20,
       compileMs,
       ...chosenIn(program),
       ...(options.profile ? profiled(engine, program, steps) : {}),
