@@ -126,7 +126,11 @@ function describeCompilation({ compileMs, autotune }: BenchResult): string {
 
 function describe(result: BenchResult): string {
   const { engine, msRange } = result;
-  const place = [engine.library ?? engine.name, engine.isa, `${engine.threads} thread${engine.threads === 1 ? '' : 's'}`].filter(Boolean);
+  const place = [
+    engine.library ?? engine.name,
+    engine.isa,
+    `${engine.threads} thread${engine.threads === 1 ? '' : 's'}`,
+  ].filter(Boolean);
   const perSecond = result.imagesPerSecond;
   return pairs([
     ['Network', describeSubject(result)],
