@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { chooseDtype, chooseEngine } from '../src/engines/choose.ts';
+import { engineInWords } from '../src/engines/in-words.ts';
 import { median } from '../src/median.ts';
 import { alternate, type Contender, startContender } from './contender.ts';
 import { type Fit, fitLine } from './fit.ts';
@@ -193,8 +194,7 @@ export const growth: Part = {
     const { results, leftOut } = await measureCases<Curves>('growth', cases, options, (name) =>
       measureCase(name as Case, dtype, options),
     );
-    const { library, isa, threads } = engine.describe();
-    const machine = `${library}, ${isa}, ${threads} threads, ${dtype}`;
+    const machine = `${engineInWords(engine.describe())}, ${dtype}`;
     if (!options.dry) await drawGrowth('docs/figures/growth.png', results, machine);
     const tables = [...results].map(([name, curves]) => tableOf(name as Case, curves));
     return paragraphs(

@@ -5,6 +5,7 @@
 import { randomStream } from '../src/data/random.ts';
 import { chooseDtype, chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType, Engine } from '../src/engines/engine.ts';
+import { engineInWords } from '../src/engines/in-words.ts';
 import { imagenetPreprocessing } from '../src/evaluate/preprocessing.ts';
 import { lastSpatialLayer } from '../src/explain/grad-cam.ts';
 import { occlude } from '../src/explain/occlusion.ts';
@@ -69,7 +70,6 @@ export const occlusion: Part = {
     }
     const medians = sides.map(({ times }) => median(times));
     const [ours = 0, theirs = 0] = medians;
-    const { library, isa, threads } = engine.describe();
     const rows = sides.map(({ name }, i) => [
       name,
       (medians[i] as number).toFixed(2),
@@ -77,7 +77,7 @@ export const occlusion: Part = {
       i === 0 ? `${(ours / theirs).toFixed(3)}x` : '',
     ]);
     return [
-      `GoogLeNet at ${side} px, batch ${batch}, ${[dtype, library, isa, `${threads} threads`].filter(Boolean).join(', ')}; ` +
+      `GoogLeNet at ${side} px, batch ${batch}, ${dtype}, ${engineInWords(engine.describe())}; ` +
         `medians of ${rounds} turns, compiling included:`,
       '',
       table(['what', 's', 'pictures/s', 'time against plain inference'], rows),

@@ -3,6 +3,7 @@
 // which costs the same.
 import { randomStream } from '../src/data/random.ts';
 import { chooseDtype, chooseEngine } from '../src/engines/choose.ts';
+import { engineInWords } from '../src/engines/in-words.ts';
 import { findLayer } from '../src/explain/layer.ts';
 import { createProjector } from '../src/explain/project.ts';
 import { markOutput } from '../src/graph/graph.ts';
@@ -52,14 +53,13 @@ export const projection: Part = {
     plain.dispose();
     for (const projector of projectors) projector.dispose();
     const [base = 1] = sides.map(({ times }) => median(times));
-    const { library, isa, threads } = engine.describe();
     const rows = sides.map(({ name, times }) => [
       name,
       median(times).toFixed(0),
       `${(median(times) / base).toFixed(2)}x`,
     ]);
     return [
-      `GoogLeNet at ${side} px, batch 1, ${[dtype, library, isa, `${threads} threads`].filter(Boolean).join(', ')}; ` +
+      `GoogLeNet at ${side} px, batch 1, ${dtype}, ${engineInWords(engine.describe())}; ` +
         `medians of ${rounds * steps} in ${rounds} turns, compiled before:`,
       '',
       table(['what', 'ms', 'time against inference'], rows),

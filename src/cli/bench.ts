@@ -1,6 +1,7 @@
 // `laurel bench train|infer NET`: how fast a network trains or answers on this machine, on random data, and with
 // `--profile` where its time goes.
 import { type Command, Option } from 'commander';
+import { engineInWords } from '../engines/in-words.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import type { BenchOptions, BenchResult } from '../train/bench.ts';
@@ -126,15 +127,10 @@ function describeCompilation({ compileMs, autotune }: BenchResult): string {
 
 function describe(result: BenchResult): string {
   const { engine, msRange } = result;
-  const place = [
-    engine.library ?? engine.name,
-    engine.isa,
-    `${engine.threads} thread${engine.threads === 1 ? '' : 's'}`,
-  ].filter(Boolean);
   const perSecond = result.imagesPerSecond;
   return pairs([
     ['Network', describeSubject(result)],
-    ['Engine', place.join(', ')],
+    ['Engine', engineInWords(engine)],
     ['Speed', `${perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} images/s`],
     [
       'Step',

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { Comparison } from '../compare/compare.ts';
 import { type ProtocolGroup, variantName } from '../compare/published.ts';
+import { threadsInWords } from '../engines/in-words.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
@@ -125,7 +126,9 @@ function countsText({ networks, batch }: Comparison, dtype: 'f32' | 'bf16'): str
   ];
   const measured = first?.measured;
   if (measured !== undefined) {
-    const place = [measured.engine, measured.isa, `${measured.threads} threads`].filter(Boolean).join(', ');
+    const place = [measured.engine, measured.isa, threadsInWords(measured.threads)]
+      .filter(Boolean)
+      .join(', ');
     notes.push(`images/s: inference, batch ${measured.batch}, ${measured.dtype}, ${place}, median.`);
   }
   return `${table(withPlaces, align)}\n${dim(`\n${notes.join('\n')}`)}`;

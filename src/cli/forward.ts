@@ -1,6 +1,7 @@
 // `laurel forward NET`: raw tensors in, raw tensors out (f32, NCHW, normalised already), for checking Laurel
 // against anything that can read and write NumPy's files.
 import type { Command } from 'commander';
+import { engineInWords } from '../engines/in-words.ts';
 import { addShared, type SharedOptions, sharedOption } from './options.ts';
 import { note, printResult } from './output.ts';
 import { preparePlace } from './place.ts';
@@ -74,8 +75,7 @@ async function forward(name: string, options: Options) {
     const { result } = compiled.run({ images: images.data });
     const ms = performance.now() - start;
     npy.writeNpy(options.output, value.shape, Float32Array.from(result as Float32Array));
-    const { library, isa, threads } = engine.describe();
-    const protocol = [dtype, engine.name, library, isa, `${threads} threads`].filter(Boolean).join(', ');
+    const protocol = `${dtype}, ${engineInWords(engine.describe())}`;
     return {
       net: name,
       form: network.form,

@@ -1,5 +1,6 @@
 // `laurel train NET --dry-run` and `--overfit-batch`: a training that is tried and leaves nothing behind.
 
+import { engineInWords } from '../engines/in-words.ts';
 import type { TrainEvent } from '../train/options.ts';
 import type { DryRun } from '../train/rehearse/dry-run.ts';
 import type { OverfitResult } from '../train/rehearse/overfit.ts';
@@ -94,12 +95,7 @@ function describeDryRun(result: DryRun, recipe: readonly [string, string][]): st
         `about ${duration(estimate.total)}: training ${duration(estimate.training)}, validation ` +
           `${duration(estimate.validation)}, test ${duration(estimate.test)}`,
       ],
-      [
-        'Engine',
-        [engine.library ?? engine.name, engine.isa, result.dtype, `${engine.threads} threads`]
-          .filter(Boolean)
-          .join(', '),
-      ],
+      ['Engine', `${engineInWords(engine)}, ${result.dtype}`],
     ]),
     '',
     'Nothing was written. Without --dry-run the training starts.',

@@ -1,6 +1,7 @@
 // What a view looks into: a network with its weights, an engine, and pictures as its input, from files of pictures
 // (prepared as in a test with one view) or from a NumPy file (prepared already).
 import type { ComputeType, Engine } from '../engines/engine.ts';
+import { engineInWords } from '../engines/in-words.ts';
 import { UserError } from '../errors.ts';
 import { expectations } from '../evaluate/classify.ts';
 import { type EngineRequest, resolveEngine } from '../evaluate/engine.ts';
@@ -99,7 +100,6 @@ export async function openSubject(request: SubjectRequest): Promise<OpenSubject>
   const tensors = weightsFor(model, network);
   const { engine, dtype, notes } = await resolveEngine(request);
   for (const note of notes) request.onNote?.(note);
-  const { library, isa, threads } = engine.describe();
   return {
     ...pictures,
     name: request.network,
@@ -108,7 +108,7 @@ export async function openSubject(request: SubjectRequest): Promise<OpenSubject>
     tensors,
     engine,
     dtype,
-    protocol: [dtype, engine.name, library, isa, `${threads} threads`].filter(Boolean).join(', '),
+    protocol: `${dtype}, ${engineInWords(engine.describe())}`,
     size: { channels, height, width },
     classes: names,
   };

@@ -2,6 +2,7 @@
 // opens without a server. The scans come from the cache and go there, so a second report takes little time.
 import { basename } from 'node:path';
 import { diagramOf } from '../diagram/diagram.ts';
+import { engineInWords } from '../engines/in-words.ts';
 import { diverging } from '../explain/colours.ts';
 import { findLayer } from '../explain/layer.ts';
 import type { Rule } from '../explain/project.ts';
@@ -123,7 +124,6 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
       onStatus,
     });
     const filters = await putFilters(site, subject);
-    const { library, isa, threads } = engine.describe();
     const weights = basename(opened.model.path);
     site.put('site', {
       network: network.name,
@@ -133,7 +133,7 @@ export async function writeReport(request: ReportRequest): Promise<ReportResult>
       pictures: data.source.length,
       rule,
       input: inputSize(subject.preprocessing),
-      protocol: [dtype, engine.name, library, isa, `${threads} threads`].filter(Boolean).join(', '),
+      protocol: `${dtype}, ${engineInWords(engine.describe())}`,
       version,
       layers,
       views,

@@ -1,6 +1,7 @@
 // The pictures of a profile: the roofline with a point for each layer and direction, and the arena.
 import { join } from 'node:path';
-import type { EngineDescription, ProgramReport } from '../engines/engine.ts';
+import type { ProgramReport } from '../engines/engine.ts';
+import { engineInWords } from '../engines/in-words.ts';
 import type { Profile, ProfiledStep } from '../engines/profile/profile.ts';
 import { arena } from '../figures/arena.ts';
 import { type RooflinePoint, roofline } from '../figures/roofline.ts';
@@ -17,7 +18,7 @@ export async function drawProfile(
   report: ProgramReport,
   subject: string,
 ): Promise<string[]> {
-  const machine = describeEngine(report.engine);
+  const machine = engineInWords(report.engine);
   const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const { bytes, lowerBoundBytes, ratio } = profile.arena;
   const peaks = Object.entries(profile.peaks.gflops);
@@ -59,8 +60,4 @@ function pointOf({ op, path, flops, bytes, ms }: ProfiledStep): RooflinePoint[] 
   const direction = /Backward(Data|Weights)$/.exec(op)?.[0];
   const group = flops === 0 ? op : ((direction && directions[direction]) ?? 'forward');
   return [{ name: path === '' ? op : path, group, flops, bytes, ms }];
-}
-
-function describeEngine({ library, name, isa, threads }: EngineDescription): string {
-  return [library ?? name, isa, `${threads} thread${threads === 1 ? '' : 's'}`].filter(Boolean).join(', ');
 }

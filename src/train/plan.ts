@@ -5,6 +5,7 @@ import { augmentedSize } from '../data/augment.ts';
 import { alone, type Ranks } from '../distribute/ranks.ts';
 import { checkTowers } from '../distribute/towers/towers.ts';
 import type { Engine } from '../engines/engine.ts';
+import { threadsInWords } from '../engines/in-words.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
 import { plainAugmentation } from '../evaluate/preprocessing.ts';
@@ -247,7 +248,7 @@ function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
   const onRanks = (ranks: RanksConfig | undefined): string =>
     ranks === undefined ? '' : ` on each of ${ranks.count} ${ranks.towers ? 'towers' : 'ranks'}`;
   const describe = ({ engine, dtype, ranks }: RunConfig): string =>
-    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${engine.threads} threads${onRanks(ranks)}`;
+    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${threadsInWords(engine.threads)}${onRanks(ranks)}`;
   const [before, after] = [describe(stored), describe(now)];
   if (before === after) return [];
   return [

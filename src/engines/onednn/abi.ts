@@ -3,7 +3,10 @@
 // that differs (enum values, struct sizes, argument orders); nothing else may know the version.
 import type { Library, NativeFunction, Pointer } from './library.ts';
 
-export type StorageType = 'f32' | 'bf16' | 's32' | 'u8' | 's8';
+/** What numbers that are computed with lie in. */
+export type FloatType = 'f32' | 'bf16';
+
+export type StorageType = FloatType | 's32' | 'u8' | 's8';
 
 /** A memory descriptor: logical sizes plus where each element lies. */
 export interface Layout {

@@ -7,6 +7,7 @@ import type { Graph, Node, Value } from '../../graph/graph.ts';
 import type { NumericArray } from '../../graph/tensor.ts';
 import {
   argument,
+  type FloatType,
   type Layout,
   type PostOperation,
   type PrimitiveDescriptor,
@@ -177,7 +178,7 @@ export interface LoweringOptions {
   readonly graph: Graph;
   readonly nodes: readonly Node[];
   readonly fusion: Fusion;
-  readonly dtype: 'f32' | 'bf16';
+  readonly dtype: FloatType;
   readonly kernels: ReadonlyMap<string, Kernel>;
   /** The layout in which a state is kept; plain where there is no preference. */
   stateLayout(lowering: Lowering, state: Value): Layout | undefined;

@@ -13,6 +13,7 @@ import type {
 } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { initialValues } from '../initial.ts';
+import type { FloatType } from './abi.ts';
 import { createTuner } from './autotune/tuner.ts';
 import { bindNative, joined } from './binding.ts';
 import { candidateFinder } from './candidates.ts';
@@ -207,11 +208,7 @@ export function planMemoryOf(
   }
 }
 
-function checkedType(
-  library: Library,
-  engine: EngineDescription,
-  dtype: ComputeType = 'f32',
-): 'f32' | 'bf16' {
+function checkedType(library: Library, engine: EngineDescription, dtype: ComputeType = 'f32'): FloatType {
   if (dtype !== 'f64' && engine.dtypes.includes(dtype)) return dtype;
   throw new Error(
     `oneDNN ${library.version} on this CPU (${engine.isa}) got dtype ${dtype}, ` +

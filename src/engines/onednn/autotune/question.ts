@@ -6,11 +6,12 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { formatShape } from '../../../graph/tensor.ts';
 import type { EngineDescription } from '../../engine.ts';
+import { threadsInWords } from '../../in-words.ts';
 import type { Lowering } from '../lowering.ts';
 
 /** `AMD EPYC 7763 (25/1/1), AVX2, oneDNN 2.6.3, 2 threads`. */
 export function machineOf({ isa, library, threads }: EngineDescription): string {
-  return [cpuName(), isa, library, `${threads} thread${threads === 1 ? '' : 's'}`].filter(Boolean).join(', ');
+  return [cpuName(), isa, library, threadsInWords(threads)].filter(Boolean).join(', ');
 }
 
 let knownCpu: string | undefined;

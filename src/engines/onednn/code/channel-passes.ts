@@ -1,5 +1,6 @@
 // Passes over pictures that lie in blocks of 16 channels, channel by channel, as AVX-512 code: a lane is a channel.
 // Several tensors of the same layout are read and written side by side, in f32 or bf16; registers hold f32.
+import type { FloatType } from '../abi.ts';
 import { type Assembler, at, type Memory, type Register, r, type Vector } from './assembler.ts';
 import { lanes } from './cut.ts';
 import { args, item } from './items.ts';
@@ -11,7 +12,7 @@ export interface Pictures {
   /** Of a plane. */
   readonly pixels: number;
   /** How numbers lie in memory. bf16 wants AVX512-BF16. */
-  readonly type: 'f32' | 'bf16';
+  readonly type: FloatType;
 }
 
 /** Where the tensors of a pass are; at most as many as there are pointers. */

@@ -1,8 +1,10 @@
 // 3x3 filters as Winograd's algorithm multiplies them (winograd.ts): GgG' of each, from f32; for bf16 rounded once, by
 // pairs of the channels that are summed over.
-import { Assembler, at, type Label, r, type Vector } from './assembler.ts';
+import type { FloatType } from '../abi.ts';
+import { Assembler, at, r, type Vector } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
 import { args, forEachItem, item, split } from './items.ts';
+import { numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 import { points } from './winograd-tiles.ts';
 
@@ -13,7 +15,7 @@ const gradientSlots = { sums: 0, filters: 8 } as const;
 
 export interface WinogradFilters {
   /** What they become. */
-  readonly type: 'f32' | 'bf16';
+  readonly type: FloatType;
   /** Channels that are summed over, and those of the results. */
   readonly channels: number;
   readonly results: number;
@@ -49,14 +51,11 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
   const pointBytes = (channels / together) * blocks * vectorBytes;
   const timesInGroup = lanes / together;
   const code = new Assembler();
-  const table: Label = {};
+  const numbers = numbersBehind(code);
   forEachItem(
     code,
     { count: groups * all, frame: 8, team },
-    () => {
-      code.addressOf(r.ax, table);
-      code.broadcast(half, at(r.ax));
-    },
+    () => numbers.broadcast(half, 0.5),
     () => {
       // rax becomes the block of results, r8 the group that is summed over.
       code.move(r.ax, item);
@@ -82,8 +81,7 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
       code.jump(again, 'notEqual');
     },
   );
-  code.place(table);
-  code.numbers([...new Int32Array(Float32Array.of(0.5).buffer)]);
+  numbers.place();
   return code.code();
 }
 
@@ -138,14 +136,11 @@ export function winogradFilterGradientCode(
   const blockBytes = lanes * vectorBytes;
   const blocks = (channels / lanes) * (results / lanes);
   const code = new Assembler();
-  const table: Label = {};
+  const numbers = numbersBehind(code);
   forEachItem(
     code,
     { count: blocks, frame: 8, team },
-    () => {
-      code.addressOf(r.ax, table);
-      code.broadcast(half, at(r.ax));
-    },
+    () => numbers.broadcast(half, 0.5),
     () => {
       code.multiplyBy(from, item, blockBytes);
       code.combine('add', from, at(args, gradientSlots.sums));
@@ -174,8 +169,7 @@ export function winogradFilterGradientCode(
       code.jump(again, 'notEqual');
     },
   );
-  code.place(table);
-  code.numbers([...new Int32Array(Float32Array.of(0.5).buffer)]);
+  numbers.place();
   return code.code();
 }
 

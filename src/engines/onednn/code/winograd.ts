@@ -4,6 +4,7 @@
 // is rounded once. A thread takes some tiles through all three stages while they stay in its second cache: the transformed
 // pictures of all channels, then for a bundle of result blocks after the other 16 matrix products and what becomes of
 // them.
+import type { FloatType } from '../abi.ts';
 import { Assembler, at, type Label, type Register, r, type Vector } from './assembler.ts';
 import { pixelBytes, read, write } from './channel-passes.ts';
 import { divisors, lanes, registers, vectorBytes } from './cut.ts';
@@ -28,7 +29,7 @@ const unitBytes = 4;
 /** Pictures and results in blocks of 16 channels, of `channels` and `results` channels. */
 export interface WinogradSizes {
   /** How numbers lie in memory. bf16 wants AVX512-BF16. */
-  readonly type: 'f32' | 'bf16';
+  readonly type: FloatType;
   readonly pictures: number;
   readonly channels: number;
   readonly results: number;

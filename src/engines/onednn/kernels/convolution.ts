@@ -4,6 +4,7 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import type {
   ConvolutionAlgorithm,
+  FloatType,
   Layout,
   PostOperation,
   PrimitiveDescriptor,
@@ -109,7 +110,7 @@ function forwardWays(
   };
 }
 
-function bothTypes(way: (type: 'f32' | 'bf16') => Implementation): Implementation[] {
+function bothTypes(way: (type: FloatType) => Implementation): Implementation[] {
   return [way('f32'), way('bf16')];
 }
 

@@ -1,7 +1,7 @@
 // Whole numbers beside the floats that the rest of the engine knows: for each quantised value the tensors that hold
 // its codes, each layout made when it is first asked for, and its floats where somebody still reads those.
 import type { Node, Value } from '../../../graph/graph.ts';
-import { argument, type Layout, type Scaling } from '../abi.ts';
+import { argument, type FloatType, type Layout, type Scaling } from '../abi.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import type { CodeType } from './plan.ts';
 
@@ -33,7 +33,7 @@ export function createCodeStore(lowering: Lowering): CodeStore {
     if (codes === undefined) throw new Error('oneDNN: the codes of a value were read before they were made.');
     return codes;
   };
-  const usual = (value: Value, type: CodeType['type'] | 'f32' | 'bf16'): Layout => {
+  const usual = (value: Value, type: CodeType['type'] | FloatType): Layout => {
     const dims = lowering.dims(value);
     return dims.length === 4 ? natives.channelsLast(dims, type) : natives.plainLayout(dims, type);
   };
@@ -64,7 +64,7 @@ export function createCodeStore(lowering: Lowering): CodeStore {
     defineFloats(value) {
       const { node, scale } = codesOf(value);
       const from = store.current(value);
-      const to = lowering.define(value, usual(value, lowering.storageType(value) as 'f32' | 'bf16'));
+      const to = lowering.define(value, usual(value, lowering.storageType(value) as FloatType));
       reorder(lowering, node, 'dequantize', from, to, { src: scale });
     },
   };
