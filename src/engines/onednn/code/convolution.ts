@@ -255,15 +255,15 @@ function tileCode(code: Assembler, sizes: ConvolutionSizes, cut: Cut, stretch: S
     },
   };
   beginSums(code, self);
-  // In later parts the next tile's results are in the caches already.
-  if (sizes.groups <= cut.groups)
-    self.each((_, _result, pixel, block) => code.prefetch(1, result(stretch.pixels + pixel, block)));
   addGroups(code, self);
   finishSums(code, self);
 }
 
-/** Sums begin with the bias and what is to be added to, in later parts with what the part before left. */
-function beginSums(code: Assembler, { sizes, cut, sum, each }: TileOf): void {
+/**
+ * Sums begin with the bias and what is to be added to, in later parts with what the part before left. The first part fetches
+ * the memory of the next tile's results: later ones find it in the caches.
+ */
+function beginSums(code: Assembler, { sizes, cut, stretch, sum, result, each }: TileOf): void {
   const begin: Label = {};
   const begun: Label = {};
   if (sizes.groups > cut.groups) {
@@ -280,6 +280,7 @@ function beginSums(code: Assembler, { sizes, cut, sum, each }: TileOf): void {
     else code.copy(register, sum(0, block));
   });
   if (sizes.sum) each((register, result) => code.add(register, register, result));
+  each((_, _result, pixel, block) => code.prefetch(1, result(stretch.pixels + pixel, block)));
   code.place(begun);
 }
 

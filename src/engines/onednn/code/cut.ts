@@ -75,8 +75,13 @@ export interface Cut extends Tile {
   readonly ahead: boolean;
 }
 
-/** Bytes of weights that may stay in the first cache, of rows of a picture in the second, and of all pictures there. */
-const [nearBytes, nextBytes, wholeBytes] = [20_000, 400_000, 900_000];
+/**
+ * Bytes of weights that may stay in the first cache: for windows of one pixel, which read little of the picture beside them, and for
+ * others.
+ */
+const [nearPointBytes, nearBytes] = [36_000, 20_000];
+/** Bytes of rows of a picture that may stay in the second cache, and of all pictures there. */
+const [nextBytes, wholeBytes] = [400_000, 900_000];
 /** Weights of a tile that the second cache does not keep beside the picture: more than these are worth fetching ahead. */
 const aheadBytes = 250_000;
 /** Pieces of work that threads share, at least: so few that one more or less does not count. */
@@ -110,7 +115,8 @@ export function cutOf(sizes: ConvolutionSizes, threads: number): Cut {
     });
   });
   const { tile, rest, rows } = choices.reduce((best, next) => (next.cost < best.cost ? next : best));
-  const near = Math.floor(nearBytes / (channels * kh * kw * tile.blocks * vectorBytes));
+  const nearest = kh * kw > 1 ? nearBytes : nearPointBytes;
+  const near = Math.floor(nearest / (channels * kh * kw * tile.blocks * vectorBytes));
   const parts = Math.ceil(groups / Math.max(1, near));
   const weightBytes = groups * channels * kh * kw * tile.blocks * vectorBytes;
   // Windows of one pixel go through their weights in long runs, which the CPU fetches unasked where it finds them in the caches.
