@@ -27,6 +27,10 @@ export const convolutionCases: readonly OpCase[] = [
   }),
   ...withBias('2 groups', grid(2, 8, 6, 6), weights(6, 4, 3, 3), { groups: 2, padding: 1 }),
   ...withoutBias('8 groups of 4', grid(1, 32, 6, 6), weights(32, 4, 3, 3), { groups: 8, padding: 1 }),
+  ...withBias('2 groups of 16, to 32 each', grid(2, 32, 7, 9), weights(64, 16, 3, 3), {
+    groups: 2,
+    padding: 1,
+  }),
   ...withoutBias('4 groups, stride 2', grid(2, 16, 7, 7), weights(8, 4, 3, 3), {
     groups: 4,
     stride: 2,

@@ -81,7 +81,7 @@ function weightSizesOf(lowering: Lowering, node: Node): WinogradSizes | undefine
   const [x, dy] = node.inputs as [Value, Value];
   const parts = { x, w: node.outputs[0] as Value, y: dy };
   const sizes = sizesOf(lowering, node, parts, { type: 'bf16', bias: false, sum: false, relu: false });
-  return sizes !== undefined && sizes.pictures % 2 === 0 ? sizes : undefined;
+  return sizes?.sets === 1 && sizes.pictures % 2 === 0 ? sizes : undefined;
 }
 
 function pairedTilesOf(

@@ -1,10 +1,10 @@
-// Dense 3x3 windows by Winograd's algorithm as code of our own (../code/winograd.ts), in f32 on AVX-512 and in bf16 on CPUs
+// 3x3 windows by Winograd's algorithm as code of our own (../code/winograd.ts), in f32 on AVX-512 and in bf16 on CPUs
 // whose vectors multiply it: forward, and as the gradient of the data, which is the convolution of the result's gradient
-// with the filters turned around. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too
+// with the filters turned around, in each group by itself. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too
 // much.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import type { PrimitiveDescriptor } from '../abi.ts';
+import type { FilterTag, PrimitiveDescriptor } from '../abi.ts';
 import { type WinogradSizes, winogradCode, winogradCutOf } from '../code/winograd.ts';
 import { type WinogradFilters, winogradFilterBytes, winogradFiltersCode } from '../code/winograd-filters.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
@@ -43,21 +43,22 @@ export function sizesOf(
   { type, backwards = false, ...behind }: Behind & { readonly type: Type; readonly backwards?: boolean },
 ): WinogradSizes | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
-  const [pictures, channels, height, width] = x.shape as Four;
-  const [, results, oh, ow] = y.shape as Four;
+  const { groups: sets } = attributes;
+  const [pictures, allChannels, height, width] = x.shape as Four;
+  const [, allResults, oh, ow] = y.shape as Four;
+  const [channels, results] = [allChannels / sets, allResults / sets];
   const fits =
     (type === 'f32' || natives.bf16Units === 'vectors') &&
     storageType(x) === type &&
     isSimple(attributes) &&
     attributes.stride[0] === 1 &&
-    attributes.groups === 1 &&
     windowOf(w).every((size) => size === window) &&
     attributes.padding.every((size) => size < window) &&
     [channels, results].every((count) => count % block === 0);
   if (!fits) return undefined;
   const [top, left] = attributes.padding;
   return {
-    ...{ type, pictures, channels, results, h: height, w: width, oh, ow },
+    ...{ type, pictures, sets, channels, results, h: height, w: width, oh, ow },
     padding: backwards ? [window - 1 - top, window - 1 - left] : [top, left],
     ...behind,
   };
@@ -74,8 +75,9 @@ interface Codes {
 /** Undefined where no code runs. */
 function codesFor({ natives }: Lowering, sizes: WinogradSizes, backwards: boolean): Codes | undefined {
   const cut = winogradCutOf(sizes, natives.library.threads(0));
-  const { type, channels, results } = sizes;
-  const transformed: WinogradFilters = { type, channels, results, blocks: cut.blocks, backwards };
+  const { type, sets, channels, results } = sizes;
+  const { blocks } = cut;
+  const transformed: WinogradFilters = { type, sets, channels, results, blocks, backwards };
   const convolution = natives.code(`winograd ${JSON.stringify([sizes, cut])}`, (team) =>
     winogradCode(sizes, cut, team),
   );
@@ -98,7 +100,7 @@ function lowerTo(
   const { natives } = lowering;
   const [x, w] = node.inputs as [Value, Value];
   const once = lowering.isUnchanging(w);
-  const given = lowering.as(w, natives.filters(w.shape, backwards ? 'OIhw16o16i' : 'OIhw16i16o'));
+  const given = ungrouped(lowering, node, w, backwards ? 'OIhw16o16i' : 'OIhw16i16o');
   const bytes = (count: number) => natives.plainLayout([count], 'u8');
   const transformed = lowering.temporary(bytes(filterBytes), once ? 'kept' : 'arena');
   const code = { implementation: implementations[type], instead };
@@ -108,6 +110,19 @@ function lowerTo(
   lowering.code(node, { ...code, address: convolution }, [picture, transformed, shift, target()], {
     scratch: lowering.temporary(bytes(scratchBytes)),
   });
+}
+
+/** Filters in blocks, those of groups one after the other. */
+function ungrouped(lowering: Lowering, node: Node, w: Value, tag: FilterTag): Tensor {
+  const { natives } = lowering;
+  const blocked = natives.filters(w.shape, tag);
+  if (lowering.dims(w).length === w.shape.length) return lowering.as(w, blocked);
+  // The library gives groups an axis of their own. Row-major they are the same memory without it.
+  const once = lowering.isUnchanging(w);
+  const made = lowering.temporary(blocked, once ? 'kept' : 'arena');
+  const plain = natives.plainLayout(w.shape, 'f32');
+  lowering.move(node, { ...lowering.plain(w), layout: plain }, made, { once });
+  return made;
 }
 
 /** Transformed filters in f32 are nearly twice as large as those that everybody keeps. */

@@ -72,6 +72,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
   const taken = new Map<string, Set<string>>();
   const sums = new Map<string, number>();
   const strided = new Set<string>();
+  const grouped = new Set<string>();
   const check = (opCase: OpCase, dtype: ComputeType, implementation: string): void => {
     const applied: string[] = [];
     const forced = watched(({ autotune }) => {
@@ -80,8 +81,11 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       );
       applied.push(...choices.map(([question]) => question.split(' ')[0] as string));
       const withSum = choices.filter(([question]) => question.includes(', sum, relu')).length;
-      for (const [question] of choices)
-        if (question.includes(', stride ')) strided.add(`${implementation}: ${question.split(' ')[0]}`);
+      for (const [question] of choices) {
+        const what = `${implementation}: ${question.split(' ')[0]}`;
+        if (question.includes(', stride ')) strided.add(what);
+        if (question.includes(', groups ')) grouped.add(what);
+      }
       sums.set(implementation, (sums.get(implementation) ?? 0) + withSum);
     });
     const actual = runCase(forced, opCase, { dtype, implementation });
@@ -187,6 +191,9 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     expect(inFull.map(on)).toEqual(hasWinograd && dtypes[0] === 'bf16' ? winogradNames.map(on) : [[], []]);
     expect(on(ownWinogradNames.f32)).toEqual(generates ? ['convolution', 'convolutionBackwardData'] : []);
     if (generates) expect(sums.get(ownWinogradNames.f32)).toBeGreaterThan(0);
+    for (const name of Object.values(ownWinogradNames))
+      for (const op of on(name).filter((each) => !each.endsWith('Weights')))
+        expect(grouped).toContain(`${name}: ${op}`);
     expect(on(ownWinogradNames.bf16)).toEqual(
       pairs ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );

@@ -16,15 +16,17 @@ const gradientSlots = { sums: 0, filters: 8 } as const;
 export interface WinogradFilters {
   /** What they become. */
   readonly type: FloatType;
-  /** Channels that are summed over, and those of the results. */
+  /** Groups of the convolution. */
+  readonly sets: number;
+  /** Channels that are summed over, and those of the results, in a set. */
   readonly channels: number;
   readonly results: number;
   /** Result blocks in a bundle, as in the cut. */
   readonly blocks: number;
   /**
    * Whether filters lie by blocks of the channels that are summed over, and are turned around, as gradients take them;
-   * else they lie by blocks of results. Within: blocks of the other, the window, sixteen channels summed over, lanes of
-   * results.
+   * else they lie by blocks of results; those of a set after the other. Within: blocks of the other, the window, sixteen
+   * channels summed over, lanes of results.
    */
   readonly backwards: boolean;
 }
@@ -34,8 +36,8 @@ const half = 31;
 const window = 3;
 const side = 4;
 
-export function winogradFilterBytes({ type, channels, results }: WinogradFilters): number {
-  return (points * channels * results * vectorBytes) / lanes / togetherIn(type);
+export function winogradFilterBytes({ type, sets, channels, results }: WinogradFilters): number {
+  return (points * sets * channels * results * vectorBytes) / lanes / togetherIn(type);
 }
 
 /** Channels that lie together. */
@@ -44,7 +46,7 @@ function togetherIn(type: WinogradFilters['type']): 1 | 2 {
 }
 
 export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8Array {
-  const { type, channels, results, blocks, backwards } = filters;
+  const { type, sets, channels, results, blocks, backwards } = filters;
   const together = togetherIn(type);
   const [groups, all] = [channels / lanes, results / lanes];
   const filterBytes = window * window * lanes * vectorBytes;
@@ -54,17 +56,26 @@ export function winogradFiltersCode(filters: WinogradFilters, team: Team): Uint8
   const numbers = numbersBehind(code);
   forEachItem(
     code,
-    { count: groups * all, frame: 8, team },
+    { count: sets * groups * all, frame: 8, team },
     () => numbers.broadcast(half, 0.5),
     () => {
-      // rax becomes the block of results, r8 the group that is summed over.
+      // r10 becomes the block of results among those of all sets, r8 the group that is summed over.
       code.move(r.ax, item);
       split(code, groups);
+      code.move(r.r10, r.ax);
       code.move(r.r8, r.dx);
-      code.multiplyBy(from, backwards ? r.r8 : r.ax, (backwards ? all : groups) * filterBytes);
-      code.multiplyBy(r.r9, backwards ? r.ax : r.r8, filterBytes);
-      code.combine('add', from, r.r9);
+      // In filters that lie by blocks of results they lie as items come.
+      code.move(from, item);
+      if (backwards) {
+        split(code, all);
+        code.multiplyBy(from, r.ax, groups);
+        code.combine('add', from, r.r8);
+        code.multiplyBy(from, from, all);
+        code.combine('add', from, r.dx);
+      }
+      code.multiplyBy(from, from, filterBytes);
       code.combine('add', from, at(args, slots.filters));
+      code.move(r.ax, r.r10);
       split(code, blocks);
       code.multiplyBy(to, r.ax, points * pointBytes);
       code.multiplyBy(r.dx, r.dx, vectorBytes);

@@ -26,11 +26,13 @@ const slots = { source: 0, filters: 8, bias: 16, target: 24, scratch: 32 } as co
 
 /** Of what is multiplied at a time: a channel in f32, a pair of channels in bf16. */
 const unitBytes = 4;
-/** Pictures and results in blocks of 16 channels, of `channels` and `results` channels. */
+/** Pictures and results in blocks of 16 channels. */
 export interface WinogradSizes {
   /** How numbers lie in memory. bf16 wants AVX512-BF16. */
   readonly type: FloatType;
   readonly pictures: number;
+  /** Groups of the convolution, each of which has so many channels and results, and filters of its own. */
+  readonly sets: number;
   readonly channels: number;
   readonly results: number;
   readonly h: number;
@@ -49,6 +51,7 @@ export interface WinogradCut {
   readonly blocks: number;
   /** Tiles that a thread takes at a time; the last may be fewer. */
   readonly tiles: number;
+  /** Pieces that a set is taken in. */
   readonly items: number;
   /** Tiles whose sums stay in registers. */
   readonly group: number;
@@ -65,15 +68,13 @@ export interface WinogradCut {
 const nearBytes = 640_000;
 
 export function winogradCutOf(sizes: WinogradSizes, threads: number): WinogradCut {
-  const { pictures, results, oh, ow } = sizes;
+  const { pictures, sets, results, oh, ow } = sizes;
   const blocks = (results / lanes) % 2 === 0 ? 2 : 1;
   const tileBytes = tileBytesOf(sizes);
   const perTile = points * (tileBytes + blocks * vectorBytes);
   const all = pictures * Math.ceil(oh / tile) * Math.ceil(ow / tile);
-  const rounds = Math.ceil((all * perTile) / nearBytes / threads);
-  const tiles = Math.ceil(all / (rounds * threads));
-  const most = Math.floor((registers - 4) / blocks);
-  const group = Math.ceil(tiles / Math.ceil(tiles / most));
+  const { tiles, group } =
+    sets > 1 ? inGroups(all, perTile, blocks) : inRounds(all, perTile, blocks, threads);
   // A line more, so that what belongs to one tile does not fall into the same places of the first cache.
   const pictureStride = tiles * tileBytes + vectorBytes;
   const productStride = tiles * blocks * vectorBytes + vectorBytes;
@@ -84,7 +85,34 @@ export function winogradCutOf(sizes: WinogradSizes, threads: number): WinogradCu
   };
 }
 
-/** Of all channels at one point. */
+/** How many tiles are taken at a time, and how many of them stay in registers. */
+type Tiles = Pick<WinogradCut, 'tiles' | 'group'>;
+
+/** As many as stay in the second cache, in even shares for all threads. */
+function inRounds(all: number, perTile: number, blocks: number, threads: number): Tiles {
+  const rounds = Math.ceil((all * perTile) / nearBytes / threads);
+  const tiles = Math.ceil(all / (rounds * threads));
+  return { tiles, group: inEvenShares(tiles, mostTiles(blocks)) };
+}
+
+/** Where sets are shared: whole groups, for with few channels a group of another size costs more than it computes. */
+function inGroups(all: number, perTile: number, blocks: number): Tiles {
+  const group = inEvenShares(all, mostTiles(blocks));
+  const groups = Math.floor(Math.min(all, nearBytes / perTile) / group);
+  return { tiles: group * Math.max(1, groups), group };
+}
+
+/** With all registers but four holding sums the code is slower (measured on a Zen 5). */
+function mostTiles(blocks: number): number {
+  return Math.floor((registers - 6) / blocks);
+}
+
+/** The size of shares of so many at most, all but the last of which are alike. */
+function inEvenShares(count: number, most: number): number {
+  return Math.ceil(count / Math.ceil(count / most));
+}
+
+/** Of all channels of a set at one point. */
 function tileBytesOf(sizes: WinogradSizes): number {
   return (sizes.channels / lanes) * pixelBytes(sizes);
 }
@@ -106,14 +134,15 @@ const stack = {
   point: 48,
   targetOffset: 56,
   bias: 64,
-  height: 72,
+  set: 72,
+  height: 88,
 } as const;
 
 export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team): Uint8Array {
   const code = new Assembler();
   forEachItem(
     code,
-    { count: cut.items, frame: stack.height, team, most: cut.threads },
+    { count: sizes.sets * cut.items, frame: stack.height, team, most: cut.threads },
     () => {
       roomOfThread(code, team, at(args, slots.scratch), cut.room);
       code.keep(at(r.sp, stack.room), r.ax);
@@ -121,20 +150,25 @@ export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team)
     () => {
       locate(code, sizes, cut);
       transformPictures(code, sizes, cut);
+      const blocks = sizes.results / lanes;
+      const planeBytes = sizes.oh * sizes.ow * pixelBytes(sizes);
       code.move(filters, at(args, slots.filters));
-      code.set(r.ax, 0);
-      code.keep(at(r.sp, stack.targetOffset), r.ax);
+      addOfSet(code, sizes, filters, points * unitsOf(sizes) * blocks * vectorBytes);
+      code.set(to, 0);
+      addOfSet(code, sizes, to, blocks * planeBytes);
+      code.keep(at(r.sp, stack.targetOffset), to);
       if (sizes.bias) {
-        code.move(r.ax, at(args, slots.bias));
-        code.keep(at(r.sp, stack.bias), r.ax);
+        code.move(biases, at(args, slots.bias));
+        addOfSet(code, sizes, biases, blocks * vectorBytes);
+        code.keep(at(r.sp, stack.bias), biases);
       }
-      const bundles = sizes.results / lanes / cut.blocks;
+      const bundles = blocks / cut.blocks;
       code.set(r.ax, bundles);
       code.keep(at(r.sp, stack.bundle), r.ax);
       const again = code.here();
       multiply(code, sizes, cut);
       transformResults(code, sizes, cut);
-      advance(code, stack.targetOffset, cut.blocks * sizes.oh * sizes.ow * pixelBytes(sizes));
+      advance(code, stack.targetOffset, cut.blocks * planeBytes);
       if (sizes.bias) advance(code, stack.bias, cut.blocks * vectorBytes);
       countDown(code, stack.bundle, again);
     },
@@ -142,10 +176,27 @@ export function winogradCode(sizes: WinogradSizes, cut: WinogradCut, team: Team)
   return code.code();
 }
 
-/** The item's first tile: its picture, line and column; and how many it has. */
-function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, items }: WinogradCut): void {
+/** `register` moves on to the item's set; `bytes`: of a set. Uses up rax. */
+function addOfSet(code: Assembler, { sets }: WinogradSizes, register: Register, bytes: number): void {
+  if (sets === 1) return;
+  code.move(r.ax, at(r.sp, stack.set));
+  code.multiplyBy(r.ax, r.ax, bytes);
+  code.combine('add', register, r.ax);
+}
+
+/** The item's set and its first tile: its picture, line and column; and how many it has. */
+function locate(code: Assembler, sizes: WinogradSizes, { tiles, items }: WinogradCut): void {
+  const { pictures, sets, oh, ow } = sizes;
   const [lines, columns] = [along(oh), along(ow)];
-  code.multiplyBy(r.ax, item, tiles);
+  const piece = from;
+  code.move(piece, item);
+  if (sets > 1) {
+    code.move(r.ax, item);
+    split(code, items);
+    code.keep(at(r.sp, stack.set), r.ax);
+    code.move(piece, r.dx);
+  }
+  code.multiplyBy(r.ax, piece, tiles);
   split(code, columns);
   code.keep(at(r.sp, stack.column), r.dx);
   split(code, lines);
@@ -155,7 +206,7 @@ function locate(code: Assembler, { pictures, oh, ow }: WinogradSizes, { tiles, i
   const last = pictures * lines * columns - (items - 1) * tiles;
   if (last < tiles) {
     const whole: Label = {};
-    code.combineWith('compare', item, items - 1);
+    code.combineWith('compare', piece, items - 1);
     code.jump(whole, 'notEqual');
     code.set(r.ax, last);
     code.place(whole);
@@ -214,12 +265,14 @@ function tileAddress(code: Assembler, register: Register, width: number, bytes: 
 }
 
 function transformPictures(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
-  const { channels, h, w, padding } = sizes;
+  const { sets, channels, h, w, padding } = sizes;
   const bytes = pixelBytes(sizes);
   const blocks = channels / lanes;
+  const setBytes = blocks * h * w * bytes;
   code.move(transformed, at(r.sp, stack.room));
   code.move(picture, at(args, slots.source));
-  forEachTile(code, sizes, blocks * h * w * bytes, (rows, columns) => {
+  addOfSet(code, sizes, picture, setBytes);
+  forEachTile(code, sizes, sets * setBytes, (rows, columns) => {
     tileAddress(code, from, w, bytes, -(padding[0] * w + padding[1]));
     code.set(count, blocks);
     const again = code.here();
@@ -357,14 +410,14 @@ function multiplyGroup(code: Assembler, sizes: WinogradSizes, { blocks }: Winogr
 }
 
 function transformResults(code: Assembler, sizes: WinogradSizes, cut: WinogradCut): void {
-  const { results, oh, ow } = sizes;
+  const { sets, results, oh, ow } = sizes;
   const bytes = pixelBytes(sizes);
   code.move(products, at(r.sp, stack.room));
   code.combineWith('add', products, points * cut.pictureStride);
   code.move(picture, at(args, slots.target));
   code.combine('add', picture, at(r.sp, stack.targetOffset));
   if (sizes.bias) code.move(biases, at(r.sp, stack.bias));
-  forEachTile(code, sizes, (results / lanes) * oh * ow * bytes, (rows, columns) => {
+  forEachTile(code, sizes, sets * (results / lanes) * oh * ow * bytes, (rows, columns) => {
     tileAddress(code, to, ow, bytes);
     for (let block = 0; block < cut.blocks; block++)
       finishTile(code, sizes, cut, { block, rows: rows.results, columns: columns.results });
