@@ -98,11 +98,11 @@ export async function joinAsked({ wire, rankTimeout }: RankFlags): Promise<Ranks
 
 /**
  * Waits until this rank may say what went wrong: where all fail alike, the first one says it and ends the others before
- * it is their turn.
+ * it is their turn. On a busy machine one may start seconds after another.
  */
 export async function waitForTurn(launch: Launch | undefined = launchOf()): Promise<void> {
   if (launch === undefined || launch.rank === 0) return;
-  await sleep(Math.min(3000, 1500 + 100 * launch.rank));
+  await sleep(Math.min(6000, 4000 + 100 * launch.rank));
 }
 
 /** Ends all ranks, of which this one has failed; nothing where this process is alone. */
