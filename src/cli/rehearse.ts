@@ -76,7 +76,10 @@ function describeDryRun(result: DryRun, recipe: readonly [string, string][]): st
       ],
       ['Recipe', result.recipe.name],
       ...recipe,
-      ['Steps', `${count(result.steps)}: ${result.recipe.epochs} epochs of ${count(result.stepsPerEpoch)}`],
+      [
+        'Steps',
+        `${count(result.steps)}: ${result.recipe.epochs} epoch${result.recipe.epochs === 1 ? '' : 's'} of ${count(result.stepsPerEpoch)}`,
+      ],
       [
         'Memory',
         `${mib(memory.trainingActivations)} for activations, gradients and scratch, ${mib(memory.trainingState)} for weights` +
