@@ -1,6 +1,5 @@
 // A comparison as CSV (RFC 4180): a row per network; of published errors a pair of columns per protocol, so that no
 // column holds results of two protocols.
-
 import { threadsInWords } from '../engines/in-words.ts';
 import type { Comparison } from './compare.ts';
 import type { PublishedEntry } from './published.ts';

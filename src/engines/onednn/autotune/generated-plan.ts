@@ -142,8 +142,17 @@ function tagOf(isBlocked: boolean, backwards: boolean): FilterTag {
 export function filtersOf(lowering: Lowering, node: Node, w: Value, plan: FilterPlan): Tensor {
   const { natives } = lowering;
   if (plan.tag !== undefined) return lowering.as(w, natives.filters(w.shape, plan.tag));
+  return groupedFilters(lowering, node, w, groupedLayouts(lowering, w, plan));
+}
+
+/** Filters of groups, for which the library has an axis of their own: row-major they are the same memory with and without it. */
+export function groupedFilters(
+  lowering: Lowering,
+  node: Node,
+  w: Value,
+  { plain, blocked }: { readonly plain: Layout; readonly blocked: Layout },
+): Tensor {
   const once = lowering.isUnchanging(w);
-  const { plain, blocked } = groupedLayouts(lowering, w, plan);
   const made = lowering.temporary(blocked, once ? 'kept' : 'arena');
   lowering.move(node, { ...lowering.plain(w), layout: plain }, made, { once });
   return made;

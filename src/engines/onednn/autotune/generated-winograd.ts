@@ -1,24 +1,22 @@
 // 3x3 windows by Winograd's algorithm as code of our own (../code/winograd.ts), in f32 on AVX-512 and in bf16 on CPUs
 // whose vectors multiply it: forward, and as the gradient of the data, which is the convolution of the result's gradient
-// with the filters turned around, in each group by itself. Tiles of 2x2 take sums of four numbers alone, which bf16 bears; larger ones cancel too
-// much.
+// with the filters turned around, in each group by itself. Tiles of 2x2 take sums of four numbers alone, which bf16 bears;
+// larger ones cancel too much.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import type { FilterTag, PrimitiveDescriptor } from '../abi.ts';
+import type { FilterTag, FloatType, PrimitiveDescriptor } from '../abi.ts';
 import { type WinogradSizes, winogradCode, winogradCutOf } from '../code/winograd.ts';
 import { type WinogradFilters, winogradFilterBytes, winogradFiltersCode } from '../code/winograd-filters.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
-import { isSimple, windowOf } from './generated-plan.ts';
+import { groupedFilters, isSimple, windowOf } from './generated-plan.ts';
 import { type Behind, insideOf, lowerInto } from './inside.ts';
 import type { Implementation } from './ways.ts';
 
-type Type = WinogradSizes['type'];
-
-export const ownWinogradNames: Readonly<Record<Type, string>> = {
+export const ownWinogradNames: Readonly<Record<FloatType, string>> = {
   f32: 'generated winograd of 2x2',
   bf16: 'winograd of 2x2, in bf16',
 };
-export const implementations: Readonly<Record<Type, string>> = {
+export const implementations: Readonly<Record<FloatType, string>> = {
   f32: 'generated:avx512_winograd',
   bf16: 'generated:avx512_bf16_winograd',
 };
@@ -40,7 +38,7 @@ export function sizesOf(
   { natives, storageType }: Lowering,
   node: Node,
   { x, w, y }: Parts,
-  { type, backwards = false, ...behind }: Behind & { readonly type: Type; readonly backwards?: boolean },
+  { type, backwards = false, ...behind }: Behind & { readonly type: FloatType; readonly backwards?: boolean },
 ): WinogradSizes | undefined {
   const attributes = node.attributes as ConvolutionAttributes;
   const { groups: sets } = attributes;
@@ -65,7 +63,7 @@ export function sizesOf(
 }
 
 interface Codes {
-  readonly type: Type;
+  readonly type: FloatType;
   readonly filters: bigint;
   readonly filterBytes: number;
   readonly convolution: bigint;
@@ -100,7 +98,7 @@ function lowerTo(
   const { natives } = lowering;
   const [x, w] = node.inputs as [Value, Value];
   const once = lowering.isUnchanging(w);
-  const given = ungrouped(lowering, node, w, backwards ? 'OIhw16o16i' : 'OIhw16i16o');
+  const given = filtersAs(lowering, node, w, backwards ? 'OIhw16o16i' : 'OIhw16i16o');
   const bytes = (count: number) => natives.plainLayout([count], 'u8');
   const transformed = lowering.temporary(bytes(filterBytes), once ? 'kept' : 'arena');
   const code = { implementation: implementations[type], instead };
@@ -113,25 +111,20 @@ function lowerTo(
 }
 
 /** Filters in blocks, those of groups one after the other. */
-function ungrouped(lowering: Lowering, node: Node, w: Value, tag: FilterTag): Tensor {
+function filtersAs(lowering: Lowering, node: Node, w: Value, tag: FilterTag): Tensor {
   const { natives } = lowering;
   const blocked = natives.filters(w.shape, tag);
   if (lowering.dims(w).length === w.shape.length) return lowering.as(w, blocked);
-  // The library gives groups an axis of their own. Row-major they are the same memory without it.
-  const once = lowering.isUnchanging(w);
-  const made = lowering.temporary(blocked, once ? 'kept' : 'arena');
-  const plain = natives.plainLayout(w.shape, 'f32');
-  lowering.move(node, { ...lowering.plain(w), layout: plain }, made, { once });
-  return made;
+  return groupedFilters(lowering, node, w, { plain: natives.plainLayout(w.shape, 'f32'), blocked });
 }
 
 /** Transformed filters in f32 are nearly twice as large as those that everybody keeps. */
-function isFrugal(type: Type): boolean {
+function isFrugal(type: FloatType): boolean {
   return type === 'bf16';
 }
 
 /** Forward; `withSum`: with the addition behind the node inside, over what its other operand left in memory. */
-export const ownWinograd = (type: Type, withSum: boolean): Implementation => ({
+export const ownWinograd = (type: FloatType, withSum: boolean): Implementation => ({
   name: ownWinogradNames[type],
   isFrugal: isFrugal(type),
   lower(lowering, node, primitive) {
@@ -149,7 +142,7 @@ export const ownWinograd = (type: Type, withSum: boolean): Implementation => ({
   },
 });
 
-export const ownWinogradGradient = (type: Type): Implementation => ({
+export const ownWinogradGradient = (type: FloatType): Implementation => ({
   name: ownWinogradNames[type],
   isFrugal: isFrugal(type),
   lower(lowering, node, primitive) {

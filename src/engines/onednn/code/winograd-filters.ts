@@ -41,7 +41,7 @@ export function winogradFilterBytes({ type, sets, channels, results }: WinogradF
 }
 
 /** Channels that lie together. */
-function togetherIn(type: WinogradFilters['type']): 1 | 2 {
+function togetherIn(type: FloatType): 1 | 2 {
   return type === 'bf16' ? 2 : 1;
 }
 

@@ -102,7 +102,7 @@ function inGroups(all: number, perTile: number, blocks: number): Tiles {
   return { tiles: group * Math.max(1, groups), group };
 }
 
-/** With all registers but four holding sums the code is slower (measured on a Zen 5). */
+/** Tiles whose sums stay in registers: with fewer than six left over for filters and pictures the code is slower on a Zen 5. */
 function mostTiles(blocks: number): number {
   return Math.floor((registers - 6) / blocks);
 }
