@@ -228,8 +228,12 @@ export function createNatives(library: Library): Natives {
   };
   const execute = library.symbol('dnnl_primitive_execute');
   const callOf = (work: NativeWork): NativeCall | undefined => {
-    if (work.kind === 'code')
-      return team && { address: team.start, arguments: [work.address, work.table, 0n, 0n], hasStatus: false };
+    if (work.kind === 'code') {
+      const { address, table } = work;
+      // One thread needs no team, whose start alone takes a microsecond.
+      if (library.threads(0) === 1) return { address, arguments: [table], hasStatus: false };
+      return team && { address: team.start, arguments: [address, table, 0n, 0n], hasStatus: false };
+    }
     if (execute === undefined) return undefined;
     const { primitive, table } = work;
     return {

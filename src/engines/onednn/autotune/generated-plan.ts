@@ -1,5 +1,5 @@
 // What generated code (../code) is made for: sizes and distances of a window that moves over one value and gives another, in
-// f32 with channels in blocks of 16, and the layouts that go with them.
+// f32 with channels in blocks of 16, the last of which need not be full, and the layouts that go with them.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementBytes, type FilterTag, type Layout } from '../abi.ts';
@@ -25,7 +25,7 @@ export function isSimple({ stride, dilation }: ConvolutionAttributes): boolean {
 function inBlocks([, c, h, w]: Four, setBlocks: number) {
   const group = h * w * blockBytes;
   return {
-    ...{ picture: c * h * w * numberBytes, group, set: setBlocks * group },
+    ...{ picture: Math.ceil(c / block) * group, group, set: setBlocks * group },
     ...{ channel: numberBytes, row: w * blockBytes, pixel: blockBytes },
   };
 }
@@ -40,6 +40,8 @@ export interface Plan {
   readonly source: Layout;
   readonly target: Layout;
   readonly filters: FilterPlan;
+  /** Whether no block has lanes without a channel, which hold zeros. */
+  readonly full: boolean;
 }
 
 /** How the code reads and writes filters. */
@@ -77,19 +79,24 @@ export interface Filling {
   readonly narrow: boolean;
 }
 
-/** `c` channels summed over and `o` given in each division; undefined where they do not fill blocks. */
+/** `c` channels summed over and `o` given in each division; undefined where divisions would share a block. */
 function fillingOf(divisions: number, c: number, o: number): Filling | undefined {
   const inBlock = block / c;
   if (divisions > 1 && c === o && c < block && Number.isInteger(inBlock) && divisions % inBlock === 0)
     return { sets: divisions / inBlock, blocks: 1, groups: 1, channels: c, narrow: true };
-  if (o % block > 0) return undefined;
-  const whole = { sets: divisions, blocks: o / block, narrow: false };
-  if (c % block === 0) return { ...whole, groups: c / block, channels: block };
-  return divisions === 1 && c <= block ? { ...whole, groups: 1, channels: c } : undefined;
+  if (divisions > 1 && (c % block > 0 || o % block > 0)) return undefined;
+  return {
+    ...{ sets: divisions, blocks: Math.ceil(o / block), groups: Math.ceil(c / block) },
+    ...{ channels: Math.min(c, block), narrow: false },
+  };
 }
 
-/** Undefined where the code is not made for these sizes. Few channels, as those of photographs, are read row-major. */
-export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan | undefined {
+/**
+ * Undefined where the code is not made for these sizes. Few channels, as those of photographs, are read row-major unless they
+ * lie in blocks.
+ */
+export function planOf(lowering: Lowering, sweep: Sweep): Plan | undefined {
+  const { natives, storageType } = lowering;
   const { from, to, window, stride, padding, divisions, backwards, pairs, bias, sum, relu } = sweep;
   const [n, c, h, width] = from.shape as Four;
   const [, o, oh, ow] = to.shape as Four;
@@ -98,18 +105,19 @@ export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan |
   const type = pairs ? 'bf16' : 'f32';
   const pictures = pairs ? n / 2 : n;
   if (storageType(from) !== type || filling === undefined || !Number.isInteger(pictures)) return undefined;
-  const isBlocked = c % block === 0;
-  if (!isBlocked && backwards) return undefined;
   if (filling.narrow && !fitsTogether(kw)) return undefined;
   const { sets, groups, blocks, channels, narrow } = filling;
-  const filter = channels * blockBytes;
+  const blocked = natives.blocked(from.shape, type, block);
+  const isBlocked = backwards || c >= block || natives.sameLayout(lowering.current(from).layout, blocked);
+  const filter = (isBlocked && !narrow ? block : channels) * blockBytes;
   const filters = kh * kw * filter;
   // Ungrouped filters lie as the library blocks them, with what the network gives outermost.
   const resultsFirst = !backwards || divisions > 1;
   const between = resultsFirst
     ? { block: groups * filters, group: filters }
     : { block: filters, group: blocks * filters };
-  const largest = Math.max(c * h * width, o * oh * ow) * numberBytes;
+  const padded = (count: number): number => Math.ceil(count / block) * block;
+  const largest = Math.max(padded(c) * h * width, padded(o) * oh * ow) * numberBytes;
   if (Math.max(largest, sets * groups * blocks * filters) >= furthest) return undefined;
   return {
     sizes: {
@@ -129,8 +137,9 @@ export function planOf({ natives, storageType }: Lowering, sweep: Sweep): Plan |
       tag: divisions === 1 ? tagOf(isBlocked, backwards) : undefined,
       ...{ filling, divisions, backwards },
     },
-    source: isBlocked ? natives.blocked(from.shape, type, block) : natives.plainLayout(from.shape, type),
+    source: isBlocked ? blocked : natives.plainLayout(from.shape, type),
     target: natives.blocked(to.shape, type, block),
+    full: o % block === 0 && (c % block === 0 || !isBlocked),
   };
 }
 
@@ -143,6 +152,19 @@ export function filtersOf(lowering: Lowering, node: Node, w: Value, plan: Filter
   const { natives } = lowering;
   if (plan.tag !== undefined) return lowering.as(w, natives.filters(w.shape, plan.tag));
   return groupedFilters(lowering, node, w, groupedLayouts(lowering, w, plan));
+}
+
+/** The bias, with zeros in lanes without a channel. */
+export function biasOf(lowering: Lowering, node: Node, bias: Value): Tensor {
+  const { natives } = lowering;
+  const [count] = bias.shape as [number];
+  const plain = lowering.plain(bias);
+  if (count % block === 0) return plain;
+  const dims = [1, count, 1, 1];
+  const once = lowering.isUnchanging(bias);
+  const made = lowering.temporary(natives.blocked(dims, 'f32', block), once ? 'kept' : 'arena');
+  lowering.move(node, { ...plain, layout: natives.plainLayout(dims, 'f32') }, made, { once });
+  return made;
 }
 
 /** Filters of groups, for which the library has an axis of their own: row-major they are the same memory with and without it. */

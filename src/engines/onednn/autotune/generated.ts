@@ -1,6 +1,7 @@
-// Convolutions and both their gradients by code that is generated for their sizes (../code): f32 on AVX-512, where channels
-// fill blocks of 16. A data gradient is the convolution of the result's gradient with the filters turned around. Results stay in
-// blocks of 16, which everything on AVX-512 reads, where the library's first choice for narrow groups has others.
+// Convolutions and both their gradients by code that is generated for their sizes (../code): f32 on AVX-512, channels in blocks
+// of 16, which those of weight gradients have to fill. A data gradient is the convolution of the result's gradient with the
+// filters turned around. Results stay in blocks of 16, which everything on AVX-512 reads, where the library's first choice for
+// narrow groups has others.
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementCount } from '../../../graph/tensor.ts';
@@ -12,6 +13,7 @@ import { type GradientCut, gradientCutOf, weightGradientCode } from '../code/wei
 import { zipCode } from '../code/zip.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import {
+  biasOf,
   filtersOf,
   filterTarget,
   gradientPhases,
@@ -73,7 +75,11 @@ export const generated = (withSum: boolean): Implementation => ({
     const address = codeFor(lowering, plan.sizes);
     if (address === undefined) return false;
     lowerInto(lowering, node, inside, { primitive, wanted }, (target) => {
-      const inputs = [lowering.as(x, source), filtersOf(lowering, node, w, filters), b && lowering.plain(b)];
+      const inputs = [
+        lowering.as(x, source),
+        filtersOf(lowering, node, w, filters),
+        b && biasOf(lowering, node, b),
+      ];
       lowering.code(node, { implementation, address, instead: primitive }, [...inputs, target()]);
     });
     return true;
@@ -121,7 +127,7 @@ export const generatedWeightGradient: Implementation = {
       ...{ backwards: false, pairs, bias: false, sum: false, relu: false },
     });
     const cut = plan && gradientCutOf(plan.sizes);
-    if (plan === undefined || cut === undefined) return false;
+    if (plan === undefined || !plan.full || cut === undefined) return false;
     const chunks = chunksOf(lowering, { x, dy, plan, cut }, db !== undefined);
     if (chunks === undefined) return false;
     const operands = [lowering.as(x, plan.source), lowering.as(dy, plan.target)] as const;

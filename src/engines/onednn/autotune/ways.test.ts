@@ -58,6 +58,8 @@ function watched(report: (said: ProgramReport) => void): Engine {
   };
 }
 
+const fillsNoBlock = (channels: string): boolean => Number(channels) % 16 > 0;
+
 /** oneDNN 2.x has Winograd's algorithm for AVX-512, and 3.x no more. */
 const { isa = '', library = '' } = found?.describe() ?? {};
 const hasAvx512 = /AVX-?512|AMX/.test(isa);
@@ -73,6 +75,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
   const sums = new Map<string, number>();
   const strided = new Set<string>();
   const grouped = new Set<string>();
+  const unfilled = new Set<string>();
   const check = (opCase: OpCase, dtype: ComputeType, implementation: string): void => {
     const applied: string[] = [];
     const forced = watched(({ autotune }) => {
@@ -85,6 +88,7 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
         const what = `${implementation}: ${question.split(' ')[0]}`;
         if (question.includes(', stride ')) strided.add(what);
         if (question.includes(', groups ')) grouped.add(what);
+        else if (/ [\dx]+ (\d+)x(\d+)x/.exec(question)?.slice(1).every(fillsNoBlock)) unfilled.add(what);
       }
       sums.set(implementation, (sums.get(implementation) ?? 0) + withSum);
     });
@@ -205,6 +209,8 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
       generates ? ['convolution', 'convolutionBackwardData', 'convolutionBackwardWeights'] : [],
     );
     if (generates) expect(sums.get(generatedName)).toBeGreaterThan(0);
+    for (const op of generates ? ['convolution', 'convolutionBackwardData'] : [])
+      expect(unfilled).toContain(`${generatedName}: ${op}`);
     for (const name of [generatedName, pointsName])
       for (const op of generates ? on(name) : []) expect(strided).toContain(`${name}: ${op}`);
   });

@@ -39,7 +39,7 @@ export type Condition = keyof typeof conditions;
 const operations = { add: 0x01, subtract: 0x29, exclusiveOr: 0x31, compare: 0x39 } as const;
 export type Operation = keyof typeof operations;
 
-type OpcodeMap = 1 | 2;
+type OpcodeMap = 1 | 2 | 3;
 /** Opcode map, mandatory prefix (0 none, 1 for 66, 2 for F3, 3 for F2) and opcode. */
 interface VectorOpcode {
   readonly map: OpcodeMap;
@@ -60,6 +60,9 @@ const multiply: VectorOpcode = { map: 1, prefix: 0, opcode: 0x59 };
 const add: VectorOpcode = { map: 1, prefix: 0, opcode: 0x58 };
 const subtract: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5c };
 const maximum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5f };
+const minimum: VectorOpcode = { map: 1, prefix: 0, opcode: 0x5d };
+const roundToWhole: VectorOpcode = { map: 3, prefix: 1, opcode: 0x08 };
+const scaleByPower: VectorOpcode = { map: 2, prefix: 1, opcode: 0x2c };
 const exclusiveOr: VectorOpcode = { map: 1, prefix: 1, opcode: 0xef };
 const widen: VectorOpcode = { map: 2, prefix: 1, opcode: 0x33 };
 const round: VectorOpcode = { map: 2, prefix: 2, opcode: 0x72 };
@@ -74,6 +77,8 @@ const permute: VectorOpcode = { map: 2, prefix: 1, opcode: 0x16 };
 
 /** The comparison that is false where an operand is not a number, and raises nothing. */
 const greaterThan = 0x1e;
+/** To the nearest, half to even, and no digits behind the point. */
+const nearest = 0;
 const vectorBytes = 64;
 const numberBytes = 4;
 
@@ -273,6 +278,21 @@ export class Assembler {
 
   maximum(to: Vector, a: Vector, b: Vector): void {
     this.vector(maximum, to, a, b);
+  }
+
+  minimum(to: Vector, a: Vector, b: Vector): void {
+    this.vector(minimum, to, a, b);
+  }
+
+  /** To the nearest whole number. */
+  roundToWhole(to: Vector, from: Vector): void {
+    this.vector(roundToWhole, to, 0, from);
+    this.emit(nearest);
+  }
+
+  /** `to = a * 2^n`, of whole `n`. */
+  scaleByPower(to: Vector, a: Vector, n: Vector): void {
+    this.vector(scaleByPower, to, a, n);
   }
 
   squareRoot(to: Vector, from: Vector): void {

@@ -2,6 +2,8 @@
 // additions and products. All run in whatever layout their first input has.
 import type { Value } from '../../../graph/graph.ts';
 import { type ActivationAlgorithm, argument } from '../abi.ts';
+import { vectorBytes } from '../code/cut.ts';
+import { tanhCode } from '../code/tanh.ts';
 import { type Kernel, lowerOnHost, reluAfter } from '../lowering.ts';
 import { absorbedReluBackward, batchNormInference } from './batch-norm.ts';
 import { isPadded } from './layouts.ts';
@@ -18,6 +20,24 @@ export function activation(algorithm: ActivationAlgorithm): Kernel {
     return true;
   };
 }
+
+const plainTanh = activation('tanh');
+
+/** In f32 on AVX-512 by code of our own. */
+export const tanh: Kernel = (lowering, node) => {
+  const { natives } = lowering;
+  const source = lowering.current(node.inputs[0] as Value);
+  const { layout } = source;
+  const lines = layout.bytes / vectorBytes;
+  const instead = natives.describe('eltwiseForward', { algorithm: 'tanh', src: layout });
+  const isWhole = layout.type === 'f32' && Number.isInteger(lines);
+  const address = isWhole ? natives.code(`tanh ${lines}`, (team) => tanhCode(lines, team)) : undefined;
+  if (instead === undefined || address === undefined) return plainTanh(lowering, node);
+  const y = lowering.define(node.outputs[0] as Value, layout);
+  const code = { implementation: 'generated:avx512', address, instead };
+  lowering.code(node, code, [source, y], { inPlace: [source] });
+  return true;
+};
 
 export function activationBackward(algorithm: ActivationAlgorithm): Kernel {
   return (lowering, node) => {

@@ -2,7 +2,7 @@
 import type { Kernel } from '../lowering.ts';
 import { batchNormBackward, batchNormInference, batchNormTraining } from './batch-norm.ts';
 import { convolution, convolutionBackwardData, convolutionBackwardWeights } from './convolution.ts';
-import { activation, activationBackward, add, multiply, reluBackward } from './elementwise.ts';
+import { activation, activationBackward, add, multiply, reluBackward, tanh } from './elementwise.ts';
 import { linear, linearBackwardData, linearBackwardWeights } from './linear.ts';
 import { lrn, lrnBackward } from './lrn.ts';
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward } from './pooling.ts';
@@ -25,7 +25,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['batchNormBackward', batchNormBackward],
   ['relu', activation('relu')],
   ['reluBackward', reluBackward],
-  ['tanh', activation('tanh')],
+  ['tanh', tanh],
   ['tanhBackward', activationBackward('tanh')],
   ['sigmoid', activation('logistic')],
   ['sigmoidBackward', activationBackward('logistic')],

@@ -1,0 +1,107 @@
+// The hyperbolic tangent as AVX-512 code, over a tensor as a vector: tanh(x) = m / (m + 2) with m = e^2x - 1. With
+// 2x = n ln 2 + r, |r| at most half of ln 2, e^r - 1 is a polynomial whose next term is below what f32 tells apart, and
+// m = 2^n (e^r - 1) + (2^n - 1) cancels nothing near 0.
+import { Assembler, at, type Label, r } from './assembler.ts';
+import { vectorBytes } from './cut.ts';
+import { args, forEachItem, item, slotsOf } from './items.ts';
+import { numbersBehind } from './numbers.ts';
+import type { Team } from './team.ts';
+
+/** Registers that a thread takes at a time: fewer are not worth another thread. */
+const pieceLength = 128;
+/** From here on f32 has nothing between the result and 1. */
+const furthest = 10;
+/** Of e^r - 1 = r + r^2/2 + r^3/6 + ..., from the last taken to the first. */
+const terms = [5040, 720, 120, 24, 6, 2].map((factorial) => 1 / factorial);
+/** Worked on side by side, for each waits for itself. */
+const atOnce = 4;
+
+/** `lines`: registers of 16 numbers. Arguments: x, y, which may be the same. */
+export function tanhCode(lines: number, team: Team): Uint8Array {
+  const [from, to, left] = [r.si, r.di, r.cx] as const;
+  const slots = slotsOf('x', 'y');
+  const constants = { limit: 31, negated: 30, scale: 29, ln2: 28, one: 27, two: 26 } as const;
+  const firstTerm = constants.two - terms.length;
+  const code = new Assembler();
+  const numbers = numbersBehind(code);
+  /** So many registers from where both pointers stand. */
+  const some = (count: number): void => {
+    const each = (visit: (x: number, n: number, sum: number) => void): void => {
+      for (let i = 0; i < count; i++) visit(3 * i, 3 * i + 1, 3 * i + 2);
+    };
+    let i = 0;
+    each((x) => code.load(x, at(from, i++ * vectorBytes)));
+    // In this order what is not a number stays so.
+    each((x) => code.minimum(x, constants.limit, x));
+    each((x) => code.maximum(x, constants.negated, x));
+    each((x, n) => code.multiply(n, x, constants.scale));
+    each((_, n) => code.roundToWhole(n, n));
+    each((x) => code.add(x, x, x));
+    each((x, n) => code.multiplySubtracted(x, n, constants.ln2));
+    each((_x, _n, sum) => code.copy(sum, firstTerm));
+    for (let term = 1; term < terms.length; term++)
+      each((x, _, sum) => code.multiplyThenAdd(sum, x, firstTerm + term));
+    each((x, _, sum) => code.multiplyThenAdd(sum, x, constants.one));
+    // x: e^r - 1, n: 2^n, sum: 2^n - 1.
+    each((x, _, sum) => code.multiply(x, x, sum));
+    each((_, n) => code.scaleByPower(n, constants.one, n));
+    each((_, n, sum) => code.subtract(sum, n, constants.one));
+    each((x, n, sum) => code.multiplyThenAdd(x, n, sum));
+    each((x, n) => code.add(n, x, constants.two));
+    each((x, n) => code.quotient(x, x, n));
+    i = 0;
+    each((x) => code.store(at(to, i++ * vectorBytes), x));
+  };
+  forEachItem(
+    code,
+    { count: Math.ceil(lines / pieceLength), team },
+    () => {
+      numbers.broadcast(constants.limit, furthest);
+      numbers.broadcast(constants.negated, -furthest);
+      numbers.broadcast(constants.scale, 2 * Math.LOG2E);
+      numbers.broadcast(constants.ln2, Math.LN2);
+      numbers.broadcast(constants.one, 1);
+      numbers.broadcast(constants.two, 2);
+      terms.forEach((term, i) => {
+        numbers.broadcast(firstTerm + i, term);
+      });
+    },
+    () => {
+      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
+      for (const [pointer, slot] of [
+        [from, slots.x],
+        [to, slots.y],
+      ] as const) {
+        code.move(pointer, at(args, slot));
+        code.combine('add', pointer, r.ax);
+      }
+      const loop = (count: number, many: number): void => {
+        if (many === 0) return;
+        code.set(left, many);
+        const again = code.here();
+        some(count);
+        for (const pointer of [from, to]) code.combineWith('add', pointer, count * vectorBytes);
+        code.combineWith('subtract', left, 1);
+        code.jump(again, 'notEqual');
+      };
+      const piece = (length: number): void => {
+        loop(atOnce, Math.floor(length / atOnce));
+        loop(1, length % atOnce);
+      };
+      const rest = lines % pieceLength;
+      const whole: Label = {};
+      const done: Label = {};
+      if (rest > 0) {
+        code.combineWith('compare', item, Math.floor(lines / pieceLength));
+        code.jump(whole, 'notEqual');
+        piece(rest);
+        code.jump(done);
+      }
+      code.place(whole);
+      piece(pieceLength);
+      code.place(done);
+    },
+  );
+  numbers.place();
+  return code.code();
+}
