@@ -2,14 +2,18 @@
 // gradient are transformed by pairs of pictures, some at a time, so that the caches keep them; for each of 16 points
 // they are summed up like the gradient of a 1x1 window, by the code for that; and what comes out is transformed back.
 import type { Node, Value } from '../../../graph/graph.ts';
+import type { PrimitiveDescriptor } from '../abi.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
 import { divisors, vectorBytes } from '../code/cut.ts';
+import { addedRoomsCode, codeForOne, type OwnStep, type OwnSums, ownSumsCode } from '../code/own-sums.ts';
+import type { Team } from '../code/team.ts';
 import { type GradientSizes, gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
 import type { WinogradSizes } from '../code/winograd.ts';
 import { winogradFilterGradientCode } from '../code/winograd-filters.ts';
-import { type PairedTiles, pairedTilesCode, pointBytes } from '../code/winograd-pairs.ts';
+import { blockOfTilesBytes, type PairedTiles, pairedTilesCode, pointBytes } from '../code/winograd-pairs.ts';
 import { along, points } from '../code/winograd-tiles.ts';
-import type { Lowering } from '../lowering.ts';
+import type { Lowering, Tensor } from '../lowering.ts';
+import type { Natives } from '../natives.ts';
 import { block, implementations, ownWinogradNames, sizesOf } from './generated-winograd.ts';
 import { type PairChunk, pairChunks } from './pair-chunks.ts';
 import { type Implementation, targetOf } from './ways.ts';
@@ -18,6 +22,10 @@ import { type Implementation, targetOf } from './ways.ts';
 const totals = 5;
 /** Bytes of pairs that a cache keeps until they are read again. */
 const chunkBytes = 4_000_000;
+/** Bytes of sums that each thread has room for in caches of its own. */
+const ownSumBytes = 1_100_000;
+/** Pairs for each thread from which on one more or less does not count. */
+const enough = 8;
 /** Tiles that pass for a row: together with those of a few blocks they stay in the first cache. */
 const longestRow = 64;
 
@@ -30,51 +38,135 @@ export const pairedWinogradWeightGradient: Implementation = {
     const wanted = primitive.layout('diffWeights');
     const sizes = weightSizesOf(lowering, node);
     if (sizes === undefined || wanted === undefined) return false;
-    const { channels, results, pictures } = sizes;
-    const values = [
-      { value: x, tiles: pairedTilesOf(sizes, 'picture') },
-      { value: dy, tiles: pairedTilesOf(sizes, 'signal') },
-    ];
-    const pairBytes = values.map(({ tiles }) => points * pointBytes(tiles));
+    const { channels, results } = sizes;
     const sumBytes = points * channels * results * 4;
-    const bytesInAll = pairBytes.reduce((sum, each) => sum + each);
-    const chunks = pairChunks(pictures / 2, bytesInAll, sumBytes, chunkBytes);
-    const atATime = chunks[0]?.pairs ?? 0;
-    const codes = chunks.map((chunk) => codesFor(lowering, sizes, chunk));
     const back = natives.code(`winograd gradient ${channels} ${results}`, (team) =>
       winogradFilterGradientCode({ channels, results }, team),
     );
-    if (back === undefined || codes.some((code) => code === undefined)) return false;
-
-    const bytes = (count: number) => natives.plainLayout([count], 'u8');
-    const code = { implementation: implementations.bf16, instead: primitive };
-    const operands = values.map(({ value }) =>
-      lowering.as(value, natives.blocked(value.shape, 'bf16', block)),
-    );
-    const rooms = pairBytes.map((each) => lowering.temporary(bytes(atATime * each)));
-    const sums = lowering.temporary(bytes(sumBytes));
-    const total = db && lowering.define(db, lowering.plainLayout(db));
-    codes.forEach((made, i) => {
-      const { transforms, products, bias } = made as Codes;
-      const { first } = chunks[i] as PairChunk;
-      operands.forEach((operand, which) => {
-        const pictureBytes = operand.layout.bytes / pictures;
-        const from = { ...operand, byteOffset: (operand.byteOffset ?? 0) + 2 * first * pictureBytes };
-        const address = transforms[which] as bigint;
-        lowering.code(node, { ...code, address }, [from, rooms[which]], { op: 'pairs' });
-      });
-      lowering.code(node, { ...code, address: products }, [...rooms, sums]);
-      if (total !== undefined && rooms[1] !== undefined) {
-        const signal = { ...rooms[1], byteOffset: totals * pointBytes({ ...sizes, channels: results }) };
-        lowering.code(node, { ...code, address: bias }, [signal, total], { op: 'biasGradient' });
-      }
-    });
+    if (back === undefined) return false;
+    const request: Request = {
+      ...{ lowering, node, sizes, primitive, sumBytes },
+      pairBytes: [pairedTilesOf(sizes, 'picture'), pairedTilesOf(sizes, 'signal')].map(
+        (tiles) => points * pointBytes(tiles),
+      ) as [number, number],
+      operands: [x, dy].map((value) => lowering.as(value, natives.blocked(value.shape, 'bf16', block))) as [
+        Tensor,
+        Tensor,
+      ],
+      sums: lowering.temporary(natives.plainLayout([sumBytes], 'u8')),
+      total: db,
+    };
+    if (!(sumBytes <= ownSumBytes && lowerOwn(request)) && !lowerShared(request)) return false;
     const target = targetOf(lowering, node, dw, natives.filters(dw.shape, 'OIhw16i16o'), wanted);
-    lowering.code(node, { ...code, address: back }, [sums, target.tensor], { op: 'filters' });
+    const code = { implementation: implementations.bf16, instead: primitive, address: back };
+    lowering.code(node, code, [request.sums, target.tensor], { op: 'filters' });
     target.finish();
     return true;
   },
 };
+
+interface Request {
+  readonly lowering: Lowering;
+  readonly node: Node;
+  readonly primitive: PrimitiveDescriptor;
+  readonly sizes: WinogradSizes;
+  /** Of a pair of each operand, transformed. */
+  readonly pairBytes: readonly [number, number];
+  readonly sumBytes: number;
+  /** The picture and the results' gradient. */
+  readonly operands: readonly [Tensor, Tensor];
+  /** At 16 points, for the filters to be made of. */
+  readonly sums: Tensor;
+  /** The gradient of the bias, if it has one. */
+  readonly total: Value | undefined;
+}
+
+/** All threads take some pairs through one stage after the other; adds no step and returns false where no code runs. */
+function lowerShared(request: Request): boolean {
+  const { lowering, node, primitive, sizes, pairBytes, sumBytes, operands, sums, total } = request;
+  const { natives } = lowering;
+  const chunks = pairChunks(sizes.pictures / 2, pairBytes[0] + pairBytes[1], sumBytes, chunkBytes);
+  const atATime = chunks[0]?.pairs ?? 0;
+  const codes = chunks.map(({ pairs }, i) => codesFor(natives, sizes, { pairs, adds: i > 0 }));
+  if (codes.some((code) => code === undefined)) return false;
+  const rooms = pairBytes.map((each) => lowering.temporary(natives.plainLayout([atATime * each], 'u8')));
+  const code = { implementation: implementations.bf16, instead: primitive };
+  const bias = total && lowering.define(total, lowering.plainLayout(total));
+  codes.forEach((made, i) => {
+    const { transforms, products, channelSums } = made as Codes;
+    const { first } = chunks[i] as PairChunk;
+    operands.forEach((operand, which) => {
+      const pictureBytes = operand.layout.bytes / sizes.pictures;
+      const from = { ...operand, byteOffset: (operand.byteOffset ?? 0) + 2 * first * pictureBytes };
+      const address = transforms[which] as bigint;
+      lowering.code(node, { ...code, address }, [from, rooms[which]], { op: 'pairs' });
+    });
+    lowering.code(node, { ...code, address: products }, [...rooms, sums]);
+    if (bias !== undefined && rooms[1] !== undefined) {
+      const signal = { ...rooms[1], byteOffset: totalsOffset(sizes) };
+      lowering.code(node, { ...code, address: channelSums }, [signal, bias], { op: 'biasGradient' });
+    }
+  });
+  return true;
+}
+
+/**
+ * Each thread takes pairs of its own through all stages: what one core has written no other reads. Adds no step and returns false
+ * where no code runs, or where threads had uneven shares.
+ */
+function lowerOwn(request: Request): boolean {
+  const { lowering, node, primitive, sizes, pairBytes, sumBytes, operands, sums, total } = request;
+  const { natives } = lowering;
+  const threads = natives.library.threads(0);
+  const pieces = sizes.pictures / 2;
+  if (pieces % threads > 0 && pieces < enough * threads) return false;
+  const [first, later] = [false, true].map((adds) =>
+    codesFor(natives, sizes, { pairs: 1, adds, alone: true }),
+  );
+  if (first === undefined || later === undefined) return false;
+  const [pictureBytes, signalBytes] = pairBytes;
+  const places = { signal: pictureBytes, sums: pictureBytes + signalBytes };
+  const biasPlace = places.sums + sumBytes;
+  const roomBytes = biasPlace + sizes.results * 4;
+  const steps: OwnStep[] = [
+    ...operands.map(({ layout }, operand) => ({
+      address: first.transforms[operand] as bigint,
+      arguments: [
+        { operand, pieceBytes: (2 * layout.bytes) / sizes.pictures },
+        { room: operand === 0 ? 0 : places.signal },
+      ],
+    })),
+    {
+      ...{ first: first.products, address: later.products },
+      arguments: [{ room: 0 }, { room: places.signal }, { room: places.sums }],
+    },
+  ];
+  if (total !== undefined)
+    steps.push({
+      ...{ first: first.channelSums, address: later.channelSums },
+      arguments: [{ room: places.signal + totalsOffset(sizes) }, { room: biasPlace }],
+    });
+  const own: OwnSums = { pieces, operands: operands.length, steps, roomBytes };
+  const key = JSON.stringify([sizes, pieces, total !== undefined]);
+  const whole = natives.code(`winograd pairs of threads ${key}`, (team) => ownSumsCode(own, team));
+  const rooms = { rooms: threads, roomBytes };
+  const adding = (bytes: number) =>
+    natives.code(`rooms ${JSON.stringify([bytes, rooms])}`, (team) =>
+      addedRoomsCode({ ...rooms, lines: bytes / vectorBytes }, team),
+    );
+  const [sumsAdded, biasAdded] = [adding(sumBytes), adding(sizes.results * 4)];
+  if (whole === undefined || sumsAdded === undefined || biasAdded === undefined) return false;
+  const code = { implementation: implementations.bf16, instead: primitive };
+  const room = lowering.temporary(natives.plainLayout([threads * roomBytes], 'u8'));
+  lowering.code(node, { ...code, address: whole }, [...operands, room]);
+  const from = (byteOffset: number): Tensor => ({ ...room, byteOffset });
+  lowering.code(node, { ...code, address: sumsAdded }, [from(places.sums), sums], { op: 'filters' });
+  if (total !== undefined) {
+    const bias = lowering.define(total, lowering.plainLayout(total));
+    lowering.code(node, { ...code, address: biasAdded }, [from(biasPlace), bias], { op: 'biasGradient' });
+  }
+  return true;
+}
 
 /** Undefined where the code is not made for a node. */
 function weightSizesOf(lowering: Lowering, node: Node): WinogradSizes | undefined {
@@ -94,32 +186,43 @@ function pairedTilesOf(
 interface Codes {
   readonly transforms: readonly bigint[];
   readonly products: bigint;
-  readonly bias: bigint;
+  readonly channelSums: bigint;
+}
+
+interface CodesOf {
+  readonly pairs: number;
+  /** To what is there already. */
+  readonly adds: boolean;
+  /** For a thread by itself. */
+  readonly alone?: boolean;
 }
 
 /** Undefined where no code runs. */
 function codesFor(
-  { natives }: Lowering,
+  natives: Natives,
   sizes: WinogradSizes,
-  { first, pairs }: PairChunk,
+  { pairs, adds, alone = false }: CodesOf,
 ): Codes | undefined {
-  const adds = first > 0;
+  const make = (key: string, code: (team: Team) => Uint8Array): bigint | undefined =>
+    alone ? codeForOne(natives.code, key, code) : natives.code(key, code);
   const transforms = (['picture', 'signal'] as const).map((of) => {
     const tiles = { ...pairedTilesOf(sizes, of), pairs };
-    return natives.code(`winograd pairs ${JSON.stringify(tiles)}`, (team) => pairedTilesCode(tiles, team));
+    return make(`winograd pairs ${JSON.stringify(tiles)}`, (team) => pairedTilesCode(tiles, team));
   });
   const window = productSizes(sizes, pairs);
   const cut = gradientCutOf(window);
   const key = JSON.stringify([adds, window]);
-  const products =
-    cut && natives.code(`weights ${key}`, (team) => weightGradientCode(window, cut, team, adds));
+  const products = cut && make(`weights ${key}`, (team) => weightGradientCode(window, cut, team, adds));
   const one = { ...window, blocks: sizes.results / block };
-  const bias = natives.code(`sums ${JSON.stringify([adds, one])}`, (team) =>
-    channelSumsCode(one, team, adds),
-  );
-  if (products === undefined || bias === undefined) return undefined;
+  const channelSums = make(`sums ${JSON.stringify([adds, one])}`, (team) => channelSumsCode(one, team, adds));
+  if (products === undefined || channelSums === undefined) return undefined;
   const made = transforms.flatMap((each) => each ?? []);
-  return made.length < transforms.length ? undefined : { transforms: made, products, bias };
+  return made.length < transforms.length ? undefined : { transforms: made, products, channelSums };
+}
+
+/** Where the tiles of a transformed gradient lie that add up to the bias's. */
+function totalsOffset(sizes: WinogradSizes): number {
+  return totals * pointBytes({ ...sizes, channels: sizes.results });
 }
 
 /** Points as sets of channels, tiles as the pixels that a window of one goes over. */
@@ -127,7 +230,7 @@ function productSizes({ channels, results, oh, ow }: WinogradSizes, pairs: numbe
   const tiles = along(oh) * along(ow);
   const width = Math.max(...divisors(tiles).filter((some) => some <= longestRow));
   const [groups, blocks] = [channels / block, results / block];
-  const plane = tiles * vectorBytes;
+  const plane = blockOfTilesBytes({ oh, ow });
   const filter = block * vectorBytes;
   const distances = { group: plane, row: width * vectorBytes, pixel: vectorBytes };
   return {

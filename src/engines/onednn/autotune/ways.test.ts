@@ -16,7 +16,8 @@ import { ownWinogradNames } from './generated-winograd.ts';
 import { primitiveName } from './ways.ts';
 import { winogradNames } from './winograd.ts';
 
-const { engine: found, reason } = tryCreateOneDnnEngine({ threads: availableParallelism() });
+const threads = availableParallelism();
+const { engine: found, reason } = tryCreateOneDnnEngine({ threads });
 const engine = found as Engine;
 const reference = createReferenceEngine();
 
@@ -147,22 +148,29 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
 
   // On coarse grids all that is rounded is exact already: what is left are sums in f32.
   it.each([
-    ['many tiles, a pair of pictures at a time', [6, 32, 64, 64], 32, [1, 1]],
-    ['tiles cut off on both sides', [4, 16, 7, 9], 48, [2, 0]],
-    ['a tile for each picture', [8, 48, 3, 3], 16, [0, 0]],
+    ['many tiles', [4 * threads, 32, 64, 64], 32, [1, 1], 'own'],
+    ['tiles cut off on both sides', [2 * threads, 16, 7, 9], 48, [2, 0], 'own'],
+    ['a tile for each picture', [6 * threads, 48, 3, 3], 16, [0, 0], 'own'],
+    ['more sums than a thread has room for', [6, 144, 6, 6], 128, [1, 1], 'shared'],
+    ['an odd pair', [4 * threads + 2, 16, 5, 6], 16, [1, 1], threads > 1 ? 'shared' : 'own'],
   ] as const)(
     'give exact filters by Winograd of pairs: %s (skipped where vectors do not multiply bf16)',
     { skip: !pairs },
-    (name, shape, results, padding) => {
+    (name, shape, results, padding, sums) => {
       const feeds = { x: grid(...shape), w: weights(results, shape[1], 3, 3), b: weights(results) };
       const [, gradients] = gradientCases('convolution', name, feeds, (v) =>
         convolution(v.x, v.w, v.b, { padding: [...padding] }),
       );
       const made: string[] = [];
-      const watching = watched(({ autotune }) => made.push(...Object.values(autotune?.choices ?? {})));
+      const ops: string[] = [];
+      const watching = watched(({ autotune, steps }) => {
+        made.push(...Object.values(autotune?.choices ?? {}));
+        ops.push(...steps.map(({ op }) => op));
+      });
       const options = { dtype: 'bf16', implementation: ownWinogradNames.bf16 } as const;
       const { dw, db } = runCase(watching, gradients as OpCase, options);
       expect(made).toContain(ownWinogradNames.bf16);
+      expect(ops.includes('pairs')).toBe(sums === 'shared');
       const wanted = runCase(reference, gradients as OpCase, { dtype: 'bf16' });
       compareResults({ dw, db } as Results, { dw: wanted.dw, db: wanted.db } as Results, 1e-6);
     },

@@ -38,9 +38,17 @@ export interface PairedTiles {
   readonly padding: readonly [top: number, left: number];
 }
 
+/**
+ * Bytes between blocks of channels: a line more than their tiles take, so that the points of one tile do not fall into the same
+ * places of the first cache.
+ */
+export function blockOfTilesBytes({ oh, ow }: Pick<PairedTiles, 'oh' | 'ow'>): number {
+  return (along(oh) * along(ow) + 1) * vectorBytes;
+}
+
 /** Bytes between points. */
 export function pointBytes({ channels, oh, ow }: Pick<PairedTiles, 'channels' | 'oh' | 'ow'>): number {
-  return (channels / lanes) * along(oh) * along(ow) * vectorBytes;
+  return (channels / lanes) * blockOfTilesBytes({ oh, ow });
 }
 
 const [from, to, count, line] = [r.si, r.di, r.cx, r.r8];
@@ -52,7 +60,7 @@ export function pairedTilesCode(tiles: PairedTiles, team: Team): Uint8Array {
   const blocks = channels / lanes;
   const [lines, columns] = [along(oh), along(ow)];
   const planeBytes = height * width * blockBytes;
-  const tilesBytes = lines * columns * vectorBytes;
+  const tilesBytes = blockOfTilesBytes(tiles);
   const rowStretches = stretchesAlong(h, oh, padding[0]);
   const columnStretches = stretchesAlong(w, ow, padding[1]);
   const code = new Assembler();

@@ -1,0 +1,133 @@
+// Sums over pictures of which every thread makes its own: each takes some pictures at a time through codes that were made
+// for one thread, in a room of its own, so that no core waits for what another's caches hold. Behind it stand as many sums
+// as there are threads, which `addedRoomsCode` adds up.
+import { Assembler, at, type Label, r } from './assembler.ts';
+import { vectorBytes } from './cut.ts';
+import { args, forEachItem, item, roomOfThread, slotsOf } from './items.ts';
+import type { Team } from './team.ts';
+
+/** A code that a thread runs by itself. */
+export interface OwnStep {
+  /** Of its code; `first`: for a thread's first piece, where there is nothing yet to add to. */
+  readonly address: bigint;
+  readonly first?: bigint;
+  /** Its arguments: operands of the whole, of which each piece takes the next bytes, or places in the thread's room. */
+  readonly arguments: readonly (
+    | { readonly operand: number; readonly pieceBytes: number }
+    | { readonly room: number }
+  )[];
+}
+
+export interface OwnSums {
+  /** Pieces of work, at least as many as threads. */
+  readonly pieces: number;
+  readonly operands: number;
+  readonly steps: readonly OwnStep[];
+  readonly roomBytes: number;
+}
+
+/** As `Natives.code`. */
+type Make = (key: string, make: (team: Team) => Uint8Array) => bigint | undefined;
+
+/** Code for a thread that runs it by itself, called by other code. */
+export function codeForOne(code: Make, key: string, make: (team: Team) => Uint8Array): bigint | undefined {
+  const [threadNumber, threadCount] = [0, 1].map((value) => code(`gives ${value}`, () => giving(value)));
+  if (threadNumber === undefined || threadCount === undefined) return undefined;
+  return code(`${key}, for one`, (team) => make({ ...team, threadNumber, threadCount, size: () => 1 }));
+}
+
+/** `int f()`. */
+function giving(value: number): Uint8Array {
+  const code = new Assembler();
+  code.set(r.ax, value);
+  code.back();
+  return code.code();
+}
+
+const mostArguments = 4;
+const stack = { first: 0, room: 8, table: 16 } as const;
+
+/** Arguments: the operands, and as many rooms as there are threads. */
+export function ownSumsCode({ pieces, operands, steps, roomBytes }: OwnSums, team: Team): Uint8Array {
+  const code = new Assembler();
+  const frame = stack.table + 8 * mostArguments + 8;
+  forEachItem(
+    code,
+    { count: pieces, frame, team },
+    () => {
+      code.keep(at(r.sp, stack.first), item);
+      roomOfThread(code, team, at(args, 8 * operands), roomBytes);
+      code.keep(at(r.sp, stack.room), r.ax);
+    },
+    () => {
+      for (const { address, first = address, arguments: given } of steps) {
+        given.forEach((each, i) => {
+          if ('room' in each) {
+            code.move(r.ax, at(r.sp, stack.room));
+            code.combineWith('add', r.ax, each.room);
+          } else {
+            code.multiplyBy(r.ax, item, each.pieceBytes);
+            code.combine('add', r.ax, at(args, 8 * each.operand));
+          }
+          code.keep(at(r.sp, stack.table + 8 * i), r.ax);
+        });
+        code.setAddress(r.ax, address);
+        if (first !== address) {
+          const later: Label = {};
+          code.combine('compare', item, at(r.sp, stack.first));
+          code.jump(later, 'notEqual');
+          code.setAddress(r.ax, first);
+          code.place(later);
+        }
+        code.address(r.di, at(r.sp, stack.table));
+        code.call(r.ax);
+      }
+    },
+  );
+  return code.code();
+}
+
+/** Registers that a thread takes at a time. */
+const pieceLength = 64;
+
+/** Arguments: rooms, of which so many `lines` (registers of 16 numbers) stand every `roomBytes`, and where their sums go. */
+export function addedRoomsCode(
+  { lines, rooms, roomBytes }: { lines: number; rooms: number; roomBytes: number },
+  team: Team,
+): Uint8Array {
+  const [from, to, left] = [r.si, r.di, r.cx] as const;
+  const slots = slotsOf('rooms', 'sums');
+  const code = new Assembler();
+  forEachItem(
+    code,
+    { count: Math.ceil(lines / pieceLength), team },
+    () => {},
+    () => {
+      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
+      for (const [pointer, slot] of [
+        [from, slots.rooms],
+        [to, slots.sums],
+      ] as const) {
+        code.move(pointer, at(args, slot));
+        code.combine('add', pointer, r.ax);
+      }
+      // The last piece may be shorter.
+      const whole: Label = {};
+      code.multiplyBy(r.ax, item, pieceLength);
+      code.set(left, lines);
+      code.combine('subtract', left, r.ax);
+      code.combineWith('compare', left, pieceLength);
+      code.jump(whole, 'notGreater');
+      code.set(left, pieceLength);
+      code.place(whole);
+      const again = code.here();
+      code.load(0, at(from));
+      for (let room = 1; room < rooms; room++) code.add(0, 0, at(from, room * roomBytes));
+      code.store(at(to), 0);
+      for (const pointer of [from, to]) code.combineWith('add', pointer, vectorBytes);
+      code.combineWith('subtract', left, 1);
+      code.jump(again, 'notEqual');
+    },
+  );
+  return code.code();
+}
