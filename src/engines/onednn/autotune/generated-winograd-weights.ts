@@ -22,8 +22,8 @@ import { type Implementation, targetOf } from './ways.ts';
 const totals = 5;
 /** Bytes of pairs that a cache keeps until they are read again. */
 const chunkBytes = 4_000_000;
-/** Bytes of sums that each thread has room for in caches of its own. */
-const ownSumBytes = 1_100_000;
+/** Bytes of sums, of which threads have some each: adding up more costs more than it saves. */
+const ownSumBytes = 4_300_000;
 /** Pairs for each thread from which on one more or less does not count. */
 const enough = 8;
 /** Tiles that pass for a row: together with those of a few blocks they stay in the first cache. */
@@ -118,13 +118,15 @@ function lowerOwn(request: Request): boolean {
   const { lowering, node, primitive, sizes, pairBytes, sumBytes, operands, sums, total } = request;
   const { natives } = lowering;
   const threads = natives.library.threads(0);
-  const pieces = sizes.pictures / 2;
-  if (pieces % threads > 0 && pieces < enough * threads) return false;
-  const [first, later] = [false, true].map((adds) =>
-    codesFor(natives, sizes, { pairs: 1, adds, alone: true }),
-  );
+  const all = sizes.pictures / 2;
+  if (all % threads > 0 && all < enough * threads) return false;
+  // Sums that go to a far cache and back are to be few beside what is read for them.
+  const most = Math.min(all / threads, Math.ceil((2 * sumBytes) / (pairBytes[0] + pairBytes[1])));
+  const pairs = Math.max(...divisors(all).filter((some) => some === 1 || some <= most));
+  const pieces = all / pairs;
+  const [first, later] = [false, true].map((adds) => codesFor(natives, sizes, { pairs, adds, alone: true }));
   if (first === undefined || later === undefined) return false;
-  const [pictureBytes, signalBytes] = pairBytes;
+  const [pictureBytes, signalBytes] = pairBytes.map((bytes) => pairs * bytes) as [number, number];
   const places = { signal: pictureBytes, sums: pictureBytes + signalBytes };
   const biasPlace = places.sums + sumBytes;
   const roomBytes = biasPlace + sizes.results * 4;
@@ -132,7 +134,7 @@ function lowerOwn(request: Request): boolean {
     ...operands.map(({ layout }, operand) => ({
       address: first.transforms[operand] as bigint,
       arguments: [
-        { operand, pieceBytes: (2 * layout.bytes) / sizes.pictures },
+        { operand, pieceBytes: (2 * pairs * layout.bytes) / sizes.pictures },
         { room: operand === 0 ? 0 : places.signal },
       ],
     })),

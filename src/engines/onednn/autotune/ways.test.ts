@@ -151,7 +151,8 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
     ['many tiles', [4 * threads, 32, 64, 64], 32, [1, 1], 'own'],
     ['tiles cut off on both sides', [2 * threads, 16, 7, 9], 48, [2, 0], 'own'],
     ['a tile for each picture', [6 * threads, 48, 3, 3], 16, [0, 0], 'own'],
-    ['more sums than a thread has room for', [6, 144, 6, 6], 128, [1, 1], 'shared'],
+    ['more sums than a thread has room for', [6, 272, 6, 6], 256, [1, 1], 'shared'],
+    ['many sums', [8 * threads, 64, 4, 4], 64, [1, 1], 'own'],
     ['an odd pair', [4 * threads + 2, 16, 5, 6], 16, [1, 1], threads > 1 ? 'shared' : 'own'],
   ] as const)(
     'give exact filters by Winograd of pairs: %s (skipped where vectors do not multiply bf16)',
