@@ -115,7 +115,10 @@ const stack = {
   bands: 32,
   sourceBand: 40,
   signalBand: 48,
-  height: 56,
+  sourceNext: 56,
+  signalNext: 64,
+  ahead: 72,
+  height: 88,
 };
 const begun = r.bp;
 /** Those of the item. */
@@ -127,6 +130,7 @@ export function pointGradientCode(sizes: PointGradientSizes, cut: PointGradientC
   const { source, signal } = planesOf(sizes);
   const [channelParts, resultParts] = [channels / cut.channels, results / cut.results];
   const code = new Assembler();
+  const ahead = aheadOf(sizes, cut);
   forEachItem(
     code,
     { count: channelParts * resultParts, frame: stack.height, team, most: cut.threads },
@@ -154,12 +158,43 @@ export function pointGradientCode(sizes: PointGradientSizes, cut: PointGradientC
         code.move(zipped, at(r.sp, stack.room));
         zip(code, cut, stack.sourceBand, cut.channels, source);
         zip(code, cut, stack.signalBand, cut.results, signal);
-        multiply(code, sizes, cut);
+        multiply(code, sizes, cut, ahead);
         code.set(begun, 1);
       });
     },
   );
+  if (ahead !== undefined) {
+    code.place(ahead.table);
+    code.numbers(ahead.rows.flatMap(({ offset, next }) => [offset, 0, next, 0]));
+  }
   return code.code();
+}
+
+/** Rows of pixels that the next chunk will zip, which are fetched while this one is multiplied: one for each run over all pixels. */
+interface Ahead {
+  /** Behind the code: for each run the offset of its row, and the place on the stack of what it is counted from. */
+  readonly table: Label;
+  readonly rows: readonly { readonly offset: number; readonly next: number }[];
+}
+
+const rowBytes = 16;
+
+/** Undefined where pixels do not lie one after the other. */
+function aheadOf(sizes: PointGradientSizes, cut: PointGradientCut): Ahead | undefined {
+  if (sizes.stride > 1) return undefined;
+  const { source, signal } = planesOf(sizes);
+  const rowsOf = (plane: Plane, blocks: number, next: number) =>
+    Array.from({ length: blocks * 2 * cut.pairs }, (_, i) => {
+      const [block, picture] = [Math.floor(i / (2 * cut.pairs)), i % (2 * cut.pairs)];
+      return { offset: block * planeBytes(plane) + picture * pictureBytes(plane), next };
+    });
+  const rows = [
+    ...rowsOf(source, cut.channels, stack.sourceNext),
+    ...rowsOf(signal, cut.results, stack.signalNext),
+  ];
+  const runs = (cut.results / cut.tile) * cut.channels * partsOf(cut.tile).length;
+  const last = rows.at(-1) as (typeof rows)[number];
+  return { table: {}, rows: Array.from({ length: runs }, (_, i) => rows[i] ?? last) };
 }
 
 /** A picture of blocks of channels, and the distance of the pixels that count. */
@@ -204,6 +239,21 @@ function forEachChunk(
   code.set(r.ax, (oh * ow) / (cut.rows * cut.pixels));
   code.keep(at(r.sp, stack.bands), r.ax);
   code.place(nextBand);
+  for (const [next, band, whole, plane] of [
+    [stack.sourceNext, stack.sourceBand, stack.source, source],
+    [stack.signalNext, stack.signalBand, stack.signal, signal],
+  ] as const) {
+    const isLast: Label = {};
+    code.move(r.cx, at(r.sp, whole));
+    code.combineWith('add', r.cx, 2 * cut.pairs * pictureBytes(plane));
+    code.move(r.ax, at(r.sp, stack.bands));
+    code.combineWith('compare', r.ax, 1);
+    code.jump(isLast, 'equal');
+    code.move(r.cx, at(r.sp, band));
+    code.combineWith('add', r.cx, bandBytes);
+    code.place(isLast);
+    code.keep(at(r.sp, next), r.cx);
+  }
   oneChunk();
   advance(code, stack.sourceBand, stride === 1 ? bandBytes : cut.rows * stride * w * pixelBytes);
   advance(code, stack.signalBand, bandBytes);
@@ -260,13 +310,23 @@ function zip(code: Assembler, cut: PointGradientCut, place: number, count: numbe
 }
 
 /** All tiles of results and channels over what is zipped. */
-function multiply(code: Assembler, sizes: PointGradientSizes, cut: PointGradientCut): void {
+function multiply(
+  code: Assembler,
+  sizes: PointGradientSizes,
+  cut: PointGradientCut,
+  ahead: Ahead | undefined,
+): void {
   const [signal, picture, tiles, blocks, filters, left] = [r.r14, r.r9, r.dx, r.r11, r.r10, r.cx] as const;
   const [tileFilters, one, more] = [r.r8, r.si, r.di] as const;
   const pixels = cut.pairs * cut.rows * cut.pixels;
   const zippedBytes = pixels * vectorBytes;
   const between = sizes.channels * blockBytes;
   const unrolled = pixels % 2 === 0 ? 2 : 1;
+  const comingRow = r.ax;
+  if (ahead !== undefined) {
+    code.addressOf(r.ax, ahead.table);
+    code.keep(at(r.sp, stack.ahead), r.ax);
+  }
   code.move(signal, at(r.sp, stack.room));
   code.combineWith('add', signal, cut.channels * zippedBytes);
   code.move(tileFilters, weights);
@@ -292,6 +352,15 @@ function multiply(code: Assembler, sizes: PointGradientSizes, cut: PointGradient
         code.place(fresh);
         each((register) => code.clear(register));
         code.place(ready);
+        if (ahead !== undefined) {
+          code.move(one, at(r.sp, stack.ahead));
+          code.move(comingRow, at(one));
+          code.move(more, at(one, rowBytes / 2));
+          code.combine('add', more, r.sp);
+          code.combine('add', comingRow, at(more));
+          code.combineWith('add', one, rowBytes);
+          code.keep(at(r.sp, stack.ahead), one);
+        }
         code.move(one, picture);
         code.move(more, signal);
         repeat(code, left, pixels / unrolled, () => {
@@ -302,6 +371,10 @@ function multiply(code: Assembler, sizes: PointGradientSizes, cut: PointGradient
               code.broadcast(read(c), at(one, i * vectorBytes + (first + c) * 4));
               for (let b = 0; b < cut.tile; b++) code.multiplyAddPairs(sum(c, b), given(b), read(c));
             }
+          }
+          if (ahead !== undefined) {
+            code.prefetch(2, at(comingRow));
+            code.combineWith('add', comingRow, unrolled * pixelBytes);
           }
           code.combineWith('add', one, unrolled * vectorBytes);
           code.combineWith('add', more, unrolled * vectorBytes);
