@@ -88,11 +88,32 @@ export function winogradCutOf(sizes: WinogradSizes, threads: number): WinogradCu
 /** How many tiles are taken at a time, and how many of them stay in registers. */
 type Tiles = Pick<WinogradCut, 'tiles' | 'group'>;
 
-/** As many as stay in the second cache, in even shares for all threads. */
+/**
+ * As many as stay in the second cache: in even shares for all threads, or whole groups of the largest size, whichever takes less
+ * time.
+ */
 function inRounds(all: number, perTile: number, blocks: number, threads: number): Tiles {
+  const largest = mostTiles(blocks);
   const rounds = Math.ceil((all * perTile) / nearBytes / threads);
-  const tiles = Math.ceil(all / (rounds * threads));
-  return { tiles, group: inEvenShares(tiles, mostTiles(blocks)) };
+  const even = Math.ceil(all / (rounds * threads));
+  const wholeGroups = Math.floor(nearBytes / perTile / largest);
+  const choices = [even, wholeGroups * largest, (wholeGroups - 1) * largest].filter((tiles) => tiles > 0);
+  const costs = choices.map((tiles) => {
+    const items = Math.ceil(all / tiles);
+    return Math.ceil(items / threads) * costOf(tiles, inEvenShares(tiles, largest));
+  });
+  const tiles = choices[costs.indexOf(Math.min(...costs))] as number;
+  return { tiles, group: inEvenShares(tiles, largest) };
+}
+
+/** What reading filters costs a group of tiles, and a thread that begins with some tiles; and groups that wait for their sums. */
+const [perGroup, perItem, leastGroup] = [1, 2, 4];
+
+/** Of so many tiles in groups of such a size, in units of a tile among many. */
+function costOf(tiles: number, group: number): number {
+  const rest = tiles % group;
+  const last = rest > 0 ? perGroup + Math.max(rest, leastGroup) : 0;
+  return perItem + Math.floor(tiles / group) * (perGroup + group) + last;
 }
 
 /** Where sets are shared: whole groups, for with few channels a group of another size costs more than it computes. */
