@@ -1,13 +1,12 @@
 // Gradients of 1x1 filters in bf16 by code that zips pairs of pictures itself (../code/point-gradient.ts).
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
-import { vectorBytes } from '../code/cut.ts';
-import { addedRoomsCode, codeForOne, type OwnSums, ownSumsCode } from '../code/own-sums.ts';
+import { codeForOne } from '../code/own-sums.ts';
 import { type PointGradientSizes, pointGradientCode, pointGradientCutOf } from '../code/point-gradient.ts';
-import type { Lowering } from '../lowering.ts';
-import type { Natives } from '../natives.ts';
+import type { Code, Lowering, Tensor } from '../lowering.ts';
 import { isSimple, windowOf } from './generated-plan.ts';
-import { type Implementation, targetOf } from './ways.ts';
+import { lowerOwnSums } from './own-sums.ts';
+import { type Implementation, type Target, targetOf } from './ways.ts';
 
 export const pointsName = 'generated code for points';
 const block = 16;
@@ -47,72 +46,66 @@ export const generatedPoints: Implementation = {
     if (sizes === undefined || wanted === undefined) return false;
     const dw = node.outputs[0] as Value;
     const made = natives.filters(dw.shape, 'OIhw16i16o');
+    const [x, dy] = (node.inputs as [Value, Value]).map((value) =>
+      lowering.as(value, natives.blocked(value.shape, 'bf16', block)),
+    ) as [Tensor, Tensor];
+    let target: Target | undefined;
+    const request: Request = {
+      ...{ lowering, node, sizes, operands: [x, dy], filterBytes: made.bytes },
+      code: { implementation: 'generated:avx512_bf16_points', instead: primitive },
+      target: () => {
+        target = targetOf(lowering, node, dw, made, wanted);
+        return target.tensor;
+      },
+    };
     const threads = natives.library.threads(0);
     const isShared = threads === 1 || sizes.pairs % threads > 0 || made.bytes > ownBytes;
-    const works = isShared ? sharedWork(natives, sizes) : ownWork(natives, sizes, made.bytes);
-    if (works === undefined) return false;
-    const operands = (node.inputs as [Value, Value]).map((value) =>
-      lowering.as(value, natives.blocked(value.shape, 'bf16', block)),
-    );
-    const target = targetOf(lowering, node, dw, made, wanted);
-    const code = { implementation: 'generated:avx512_bf16_points', instead: primitive };
-    const room = lowering.temporary(natives.plainLayout([works.roomBytes], 'u8'));
-    if (works.kind === 'shared') {
-      lowering.code(node, { ...code, address: works.whole }, [...operands, target.tensor], { scratch: room });
-    } else {
-      lowering.code(node, { ...code, address: works.whole }, [...operands, room]);
-      lowering.code(node, { ...code, address: works.adding }, [room, target.tensor], { op: 'filters' });
-    }
-    target.finish();
-    return true;
+    const isLowered = isShared ? lowerShared(request) : lowerOwn(request, threads);
+    target?.finish();
+    return isLowered;
   },
 };
 
-type Work = { readonly whole: bigint; readonly roomBytes: number } & (
-  | { readonly kind: 'shared' }
-  | { readonly kind: 'own'; readonly adding: bigint }
-);
+interface Request {
+  readonly lowering: Lowering;
+  readonly node: Node;
+  readonly sizes: PointGradientSizes;
+  readonly operands: readonly [Tensor, Tensor];
+  readonly filterBytes: number;
+  readonly code: Omit<Code, 'address'>;
+  target(): Tensor;
+}
 
 /** Each thread computes some of the filters. */
-function sharedWork(natives: Natives, sizes: PointGradientSizes): Work | undefined {
+function lowerShared({ lowering, node, sizes, operands, code, target }: Request): boolean {
+  const { natives } = lowering;
   const cut = pointGradientCutOf(sizes, natives.library.threads(0));
-  if (cut === undefined) return undefined;
-  const whole = natives.code(`points ${JSON.stringify([sizes, cut])}`, (team) =>
+  if (cut === undefined) return false;
+  const address = natives.code(`points ${JSON.stringify([sizes, cut])}`, (team) =>
     pointGradientCode(sizes, cut, team),
   );
-  return whole === undefined ? undefined : { kind: 'shared', whole, roomBytes: cut.threads * cut.room };
+  if (address === undefined) return false;
+  const scratch = lowering.temporary(natives.plainLayout([cut.threads * cut.room], 'u8'));
+  lowering.code(node, { ...code, address }, [...operands, target()], { scratch });
+  return true;
 }
 
 /** Each thread sums up some of the pictures. */
-function ownWork(natives: Natives, whole: PointGradientSizes, filterBytes: number): Work | undefined {
-  const threads = natives.library.threads(0);
+function lowerOwn(request: Request, threads: number): boolean {
+  const { lowering, node, sizes: whole, operands, filterBytes, code, target } = request;
   const sizes = { ...whole, pairs: whole.pairs / threads };
   const cut = pointGradientCutOf(sizes, 1);
-  if (cut === undefined) return undefined;
-  const address = codeForOne(natives.code, `points ${JSON.stringify([sizes, cut])}`, (team) =>
+  if (cut === undefined) return false;
+  const key = JSON.stringify([sizes, cut]);
+  const address = codeForOne(lowering.natives.code, `points ${key}`, (team) =>
     pointGradientCode(sizes, cut, team),
   );
-  if (address === undefined) return undefined;
-  const bytesOf = (blocks: number, pixels: number): number => 2 * sizes.pairs * blocks * block * pixels * 2;
-  const roomBytes = filterBytes + cut.room;
-  const own: OwnSums = {
-    ...{ pieces: threads, operands: 2, roomBytes },
-    steps: [
-      {
-        address,
-        arguments: [
-          { operand: 0, pieceBytes: bytesOf(sizes.channels, sizes.h * sizes.w) },
-          { operand: 1, pieceBytes: bytesOf(sizes.results, sizes.oh * sizes.ow) },
-          { room: 0 },
-          { room: filterBytes },
-        ],
-      },
-    ],
-  };
-  const key = JSON.stringify(whole);
-  const all = natives.code(`points of threads ${key}`, (team) => ownSumsCode(own, team));
-  const rooms = { lines: filterBytes / vectorBytes, rooms: threads, roomBytes };
-  const adding = natives.code(`rooms ${JSON.stringify(rooms)}`, (team) => addedRoomsCode(rooms, team));
-  if (all === undefined || adding === undefined) return undefined;
-  return { kind: 'own', whole: all, adding, roomBytes: threads * roomBytes };
+  if (address === undefined) return false;
+  const pieces = operands.map(({ layout }, operand) => ({ operand, pieceBytes: layout.bytes / threads }));
+  const step = { address, arguments: [...pieces, { room: 0 }, { room: filterBytes }] };
+  return lowerOwnSums(lowering, node, {
+    ...{ key, operands, code },
+    own: { pieces: threads, operands: operands.length, steps: [step], roomBytes: filterBytes + cut.room },
+    sums: [{ place: 0, bytes: filterBytes, op: 'filters', target }],
+  });
 }

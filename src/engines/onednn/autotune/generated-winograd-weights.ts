@@ -5,7 +5,7 @@ import type { Node, Value } from '../../../graph/graph.ts';
 import type { PrimitiveDescriptor } from '../abi.ts';
 import { channelSumsCode } from '../code/channel-sums.ts';
 import { divisors, vectorBytes } from '../code/cut.ts';
-import { addedRoomsCode, codeForOne, type OwnStep, type OwnSums, ownSumsCode } from '../code/own-sums.ts';
+import { codeForOne, type OwnStep } from '../code/own-sums.ts';
 import type { Team } from '../code/team.ts';
 import { type GradientSizes, gradientCutOf, weightGradientCode } from '../code/weight-gradient.ts';
 import type { WinogradSizes } from '../code/winograd.ts';
@@ -15,6 +15,7 @@ import { along, points } from '../code/winograd-tiles.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import type { Natives } from '../natives.ts';
 import { block, implementations, ownWinogradNames, sizesOf } from './generated-winograd.ts';
+import { lowerOwnSums, type RoomSum } from './own-sums.ts';
 import { type PairChunk, pairChunks } from './pair-chunks.ts';
 import { type Implementation, targetOf } from './ways.ts';
 
@@ -24,7 +25,9 @@ const totals = 5;
 const chunkBytes = 4_000_000;
 /** Bytes of sums, of which threads have some each: adding up more costs more than it saves. */
 const ownSumBytes = 4_300_000;
-/** Pairs for each thread from which on one more or less does not count. */
+/** Bytes of pairs that caches keep for each of a few threads until they are read again. */
+const nearBytes = 2_200_000;
+/** Pieces for each thread from which on one more or less does not count. */
 const enough = 8;
 /** Tiles that pass for a row: together with those of a few blocks they stay in the first cache. */
 const longestRow = 64;
@@ -46,9 +49,6 @@ export const pairedWinogradWeightGradient: Implementation = {
     if (back === undefined) return false;
     const request: Request = {
       ...{ lowering, node, sizes, primitive, sumBytes },
-      pairBytes: [pairedTilesOf(sizes, 'picture'), pairedTilesOf(sizes, 'signal')].map(
-        (tiles) => points * pointBytes(tiles),
-      ) as [number, number],
       operands: [x, dy].map((value) => lowering.as(value, natives.blocked(value.shape, 'bf16', block))) as [
         Tensor,
         Tensor,
@@ -70,8 +70,6 @@ interface Request {
   readonly node: Node;
   readonly primitive: PrimitiveDescriptor;
   readonly sizes: WinogradSizes;
-  /** Of a pair of each operand, transformed. */
-  readonly pairBytes: readonly [number, number];
   readonly sumBytes: number;
   /** The picture and the results' gradient. */
   readonly operands: readonly [Tensor, Tensor];
@@ -83,11 +81,12 @@ interface Request {
 
 /** All threads take some pairs through one stage after the other; adds no step and returns false where no code runs. */
 function lowerShared(request: Request): boolean {
-  const { lowering, node, primitive, sizes, pairBytes, sumBytes, operands, sums, total } = request;
+  const { lowering, node, primitive, sizes, sumBytes, operands, sums, total } = request;
   const { natives } = lowering;
+  const pairBytes = transformedBytes(sizes, 1);
   const chunks = pairChunks(sizes.pictures / 2, pairBytes[0] + pairBytes[1], sumBytes, chunkBytes);
   const atATime = chunks[0]?.pairs ?? 0;
-  const codes = chunks.map(({ pairs }, i) => codesFor(natives, sizes, { pairs, adds: i > 0 }));
+  const codes = chunks.map(({ pairs }, i) => codesFor(natives, sizes, { pairs, bands: 1, adds: i > 0 }));
   if (codes.some((code) => code === undefined)) return false;
   const rooms = pairBytes.map((each) => lowering.temporary(natives.plainLayout([atATime * each], 'u8')));
   const code = { implementation: implementations.bf16, instead: primitive };
@@ -103,7 +102,7 @@ function lowerShared(request: Request): boolean {
     });
     lowering.code(node, { ...code, address: products }, [...rooms, sums]);
     if (bias !== undefined && rooms[1] !== undefined) {
-      const signal = { ...rooms[1], byteOffset: totalsOffset(sizes) };
+      const signal = { ...rooms[1], byteOffset: totalsOffset(sizes, 1) };
       lowering.code(node, { ...code, address: channelSums }, [signal, bias], { op: 'biasGradient' });
     }
   });
@@ -115,59 +114,76 @@ function lowerShared(request: Request): boolean {
  * where no code runs, or where threads had uneven shares.
  */
 function lowerOwn(request: Request): boolean {
-  const { lowering, node, primitive, sizes, pairBytes, sumBytes, operands, sums, total } = request;
+  const { lowering, node, primitive, sizes, sumBytes, operands, sums, total } = request;
   const { natives } = lowering;
   const threads = natives.library.threads(0);
-  const all = sizes.pictures / 2;
-  if (all % threads > 0 && all < enough * threads) return false;
-  // Sums that go to a far cache and back are to be few beside what is read for them.
-  const most = Math.min(all / threads, Math.ceil((2 * sumBytes) / (pairBytes[0] + pairBytes[1])));
-  const pairs = Math.max(...divisors(all).filter((some) => some === 1 || some <= most));
-  const pieces = all / pairs;
-  const [first, later] = [false, true].map((adds) => codesFor(natives, sizes, { pairs, adds, alone: true }));
+  const { pairs, bands } = piecesOf(sizes, sumBytes, threads);
+  const pieces = (sizes.pictures / 2 / pairs) * bands;
+  if (pieces % threads > 0 && pieces < enough * threads) return false;
+  const [first, later] = [false, true].map((adds) =>
+    codesFor(natives, sizes, { pairs, bands, adds, alone: true }),
+  );
   if (first === undefined || later === undefined) return false;
-  const [pictureBytes, signalBytes] = pairBytes.map((bytes) => pairs * bytes) as [number, number];
-  const places = { signal: pictureBytes, sums: pictureBytes + signalBytes };
-  const biasPlace = places.sums + sumBytes;
-  const roomBytes = biasPlace + sizes.results * 4;
+  const [pictureBytes, signalBytes] = transformedBytes(sizes, bands).map((bytes) => pairs * bytes) as [
+    number,
+    number,
+  ];
+  const sumsPlace = pictureBytes + signalBytes;
+  const places = { signal: pictureBytes, sums: sumsPlace, bias: sumsPlace + sumBytes };
+  const biasBytes = sizes.results * 4;
   const steps: OwnStep[] = [
-    ...operands.map(({ layout }, operand) => ({
-      address: first.transforms[operand] as bigint,
-      arguments: [
-        { operand, pieceBytes: (2 * pairs * layout.bytes) / sizes.pictures },
-        { room: operand === 0 ? 0 : places.signal },
-      ],
-    })),
+    ...operands.map(
+      ({ layout }, operand): OwnStep => ({
+        address: first.transforms[operand] as bigint,
+        arguments: [
+          { operand, pieceBytes: bands > 1 ? 0 : layout.bytes / pieces },
+          { room: operand === 0 ? 0 : places.signal },
+          'piece',
+        ],
+      }),
+    ),
     {
       ...{ first: first.products, address: later.products },
       arguments: [{ room: 0 }, { room: places.signal }, { room: places.sums }],
     },
   ];
-  if (total !== undefined)
+  const added: RoomSum[] = [{ place: places.sums, bytes: sumBytes, op: 'filters', target: () => sums }];
+  if (total !== undefined) {
     steps.push({
       ...{ first: first.channelSums, address: later.channelSums },
-      arguments: [{ room: places.signal + totalsOffset(sizes) }, { room: biasPlace }],
+      arguments: [{ room: places.signal + totalsOffset(sizes, bands) }, { room: places.bias }],
     });
-  const own: OwnSums = { pieces, operands: operands.length, steps, roomBytes };
-  const key = JSON.stringify([sizes, pieces, total !== undefined]);
-  const whole = natives.code(`winograd pairs of threads ${key}`, (team) => ownSumsCode(own, team));
-  const rooms = { rooms: threads, roomBytes };
-  const adding = (bytes: number) =>
-    natives.code(`rooms ${JSON.stringify([bytes, rooms])}`, (team) =>
-      addedRoomsCode({ ...rooms, lines: bytes / vectorBytes }, team),
-    );
-  const [sumsAdded, biasAdded] = [adding(sumBytes), adding(sizes.results * 4)];
-  if (whole === undefined || sumsAdded === undefined || biasAdded === undefined) return false;
-  const code = { implementation: implementations.bf16, instead: primitive };
-  const room = lowering.temporary(natives.plainLayout([threads * roomBytes], 'u8'));
-  lowering.code(node, { ...code, address: whole }, [...operands, room]);
-  const from = (byteOffset: number): Tensor => ({ ...room, byteOffset });
-  lowering.code(node, { ...code, address: sumsAdded }, [from(places.sums), sums], { op: 'filters' });
-  if (total !== undefined) {
-    const bias = lowering.define(total, lowering.plainLayout(total));
-    lowering.code(node, { ...code, address: biasAdded }, [from(biasPlace), bias], { op: 'biasGradient' });
+    added.push({
+      ...{ place: places.bias, bytes: biasBytes, op: 'biasGradient' },
+      target: () => lowering.define(total, lowering.plainLayout(total)),
+    });
   }
-  return true;
+  return lowerOwnSums(lowering, node, {
+    key: `winograd ${JSON.stringify([sizes, pairs, bands, total !== undefined])}`,
+    own: { pieces, operands: operands.length, steps, roomBytes: places.bias + biasBytes },
+    ...{ operands, code: { implementation: implementations.bf16, instead: primitive }, sums: added },
+  });
+}
+
+/**
+ * What a thread takes at a time: so few lines of tiles that caches keep them, or so many pairs that the sums, which go to a far
+ * cache and back, are few beside what is read for them.
+ */
+function piecesOf(sizes: WinogradSizes, sumBytes: number, threads: number): { pairs: number; bands: number } {
+  const all = sizes.pictures / 2;
+  const [picture, signal] = transformedBytes(sizes, 1);
+  const wanted = Math.max(nearBytes, 2 * sumBytes);
+  const bands =
+    divisors(along(sizes.oh)).find((some) => (picture + signal) / some <= wanted) ?? along(sizes.oh);
+  if (bands > 1) return { pairs: 1, bands };
+  const most = Math.min(all / threads, wanted / (picture + signal));
+  return { pairs: Math.max(...divisors(all).filter((some) => some === 1 || some <= most)), bands };
+}
+
+/** Of a band of a pair of each operand. */
+function transformedBytes(sizes: WinogradSizes, bands: number): [picture: number, signal: number] {
+  const bytesOf = (of: PairedTiles['of']): number => points * pointBytes(pairedTilesOf(sizes, of, bands));
+  return [bytesOf('picture'), bytesOf('signal')];
 }
 
 /** Undefined where the code is not made for a node. */
@@ -181,8 +197,9 @@ function weightSizesOf(lowering: Lowering, node: Node): WinogradSizes | undefine
 function pairedTilesOf(
   { channels, results, h, w, oh, ow, padding }: WinogradSizes,
   of: PairedTiles['of'],
+  bands: number,
 ): Omit<PairedTiles, 'pairs'> {
-  return { of, channels: of === 'picture' ? channels : results, h, w, oh, ow, padding };
+  return { of, bands, channels: of === 'picture' ? channels : results, h, w, oh, ow, padding };
 }
 
 interface Codes {
@@ -193,6 +210,7 @@ interface Codes {
 
 interface CodesOf {
   readonly pairs: number;
+  readonly bands: number;
   /** To what is there already. */
   readonly adds: boolean;
   /** For a thread by itself. */
@@ -203,15 +221,15 @@ interface CodesOf {
 function codesFor(
   natives: Natives,
   sizes: WinogradSizes,
-  { pairs, adds, alone = false }: CodesOf,
+  { pairs, bands, adds, alone = false }: CodesOf,
 ): Codes | undefined {
   const make = (key: string, code: (team: Team) => Uint8Array): bigint | undefined =>
     alone ? codeForOne(natives.code, key, code) : natives.code(key, code);
   const transforms = (['picture', 'signal'] as const).map((of) => {
-    const tiles = { ...pairedTilesOf(sizes, of), pairs };
+    const tiles = { ...pairedTilesOf(sizes, of, bands), pairs };
     return make(`winograd pairs ${JSON.stringify(tiles)}`, (team) => pairedTilesCode(tiles, team));
   });
-  const window = productSizes(sizes, pairs);
+  const window = productSizes(sizes, pairs, bands);
   const cut = gradientCutOf(window);
   const key = JSON.stringify([adds, window]);
   const products = cut && make(`weights ${key}`, (team) => weightGradientCode(window, cut, team, adds));
@@ -223,16 +241,20 @@ function codesFor(
 }
 
 /** Where the tiles of a transformed gradient lie that add up to the bias's. */
-function totalsOffset(sizes: WinogradSizes): number {
-  return totals * pointBytes({ ...sizes, channels: sizes.results });
+function totalsOffset(sizes: WinogradSizes, bands: number): number {
+  return totals * pointBytes({ ...sizes, bands, channels: sizes.results });
 }
 
 /** Points as sets of channels, tiles as the pixels that a window of one goes over. */
-function productSizes({ channels, results, oh, ow }: WinogradSizes, pairs: number): GradientSizes {
-  const tiles = along(oh) * along(ow);
+function productSizes(
+  { channels, results, oh, ow }: WinogradSizes,
+  pairs: number,
+  bands: number,
+): GradientSizes {
+  const tiles = (along(oh) / bands) * along(ow);
   const width = Math.max(...divisors(tiles).filter((some) => some <= longestRow));
   const [groups, blocks] = [channels / block, results / block];
-  const plane = blockOfTilesBytes({ oh, ow });
+  const plane = blockOfTilesBytes({ oh, ow, bands });
   const filter = block * vectorBytes;
   const distances = { group: plane, row: width * vectorBytes, pixel: vectorBytes };
   return {

@@ -148,8 +148,9 @@ describe.skipIf(found === undefined)(`ways to compute an op${found ? '' : ` (ski
 
   // On coarse grids all that is rounded is exact already: what is left are sums in f32.
   it.each([
-    ['many tiles', [4 * threads, 32, 64, 64], 32, [1, 1], 'own'],
+    ['many tiles', [4 * threads, 32, 40, 40], 32, [1, 1], 'own'],
     ['tiles cut off on both sides', [2 * threads, 16, 7, 9], 48, [2, 0], 'own'],
+    ['bands of lines', [2 * threads, 16, 122, 96], 48, [1, 2], 'own'],
     ['a tile for each picture', [6 * threads, 48, 3, 3], 16, [0, 0], 'own'],
     ['more sums than a thread has room for', [6, 272, 6, 6], 256, [1, 1], 'shared'],
     ['many sums', [8 * threads, 64, 4, 4], 64, [1, 1], 'own'],

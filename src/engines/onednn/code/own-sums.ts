@@ -11,10 +11,11 @@ export interface OwnStep {
   /** Of its code; `first`: for a thread's first piece, where there is nothing yet to add to. */
   readonly address: bigint;
   readonly first?: bigint;
-  /** Its arguments: operands of the whole, of which each piece takes the next bytes, or places in the thread's room. */
+  /** Its arguments: operands of the whole, of which each piece takes the next bytes, places in the thread's room, or the piece's number. */
   readonly arguments: readonly (
     | { readonly operand: number; readonly pieceBytes: number }
     | { readonly room: number }
+    | 'piece'
   )[];
 }
 
@@ -62,7 +63,9 @@ export function ownSumsCode({ pieces, operands, steps, roomBytes }: OwnSums, tea
     () => {
       for (const { address, first = address, arguments: given } of steps) {
         given.forEach((each, i) => {
-          if ('room' in each) {
+          if (each === 'piece') {
+            code.move(r.ax, item);
+          } else if ('room' in each) {
             code.move(r.ax, at(r.sp, stack.room));
             code.combineWith('add', r.ax, each.room);
           } else {

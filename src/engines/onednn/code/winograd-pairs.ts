@@ -21,14 +21,19 @@ import {
   transformLine,
 } from './winograd-tiles.ts';
 
-/** Arguments of the code, eight bytes each. */
-const slots = { pictures: 0, pairs: 8 } as const;
+/** Arguments of the code, eight bytes each; `piece` where there are bands. */
+const slots = { pictures: 0, pairs: 8, piece: 16 } as const;
 
 /** Of one value: the picture that filters go over, or the gradient of what they gave. */
 export interface PairedTiles {
   readonly of: 'picture' | 'signal';
-  /** Pairs of pictures. */
+  /** Pairs of pictures; one where there are bands. */
   readonly pairs: number;
+  /**
+   * Even shares of a picture's lines of tiles. Where they are several, the code makes one of them: a number says which, counted
+   * through the bands of all pairs.
+   */
+  readonly bands: number;
   readonly channels: number;
   readonly h: number;
   readonly w: number;
@@ -42,23 +47,23 @@ export interface PairedTiles {
  * Bytes between blocks of channels: a line more than their tiles take, so that the points of one tile do not fall into the same
  * places of the first cache.
  */
-export function blockOfTilesBytes({ oh, ow }: Pick<PairedTiles, 'oh' | 'ow'>): number {
-  return (along(oh) * along(ow) + 1) * vectorBytes;
+export function blockOfTilesBytes({ oh, ow, bands }: Pick<PairedTiles, 'oh' | 'ow' | 'bands'>): number {
+  return ((along(oh) / bands) * along(ow) + 1) * vectorBytes;
 }
 
 /** Bytes between points. */
-export function pointBytes({ channels, oh, ow }: Pick<PairedTiles, 'channels' | 'oh' | 'ow'>): number {
-  return (channels / lanes) * blockOfTilesBytes({ oh, ow });
+export function pointBytes(tiles: Pick<PairedTiles, 'channels' | 'oh' | 'ow' | 'bands'>): number {
+  return (tiles.channels / lanes) * blockOfTilesBytes(tiles);
 }
 
 const [from, to, count, line] = [r.si, r.di, r.cx, r.r8];
 
 export function pairedTilesCode(tiles: PairedTiles, team: Team): Uint8Array {
-  const { of, pairs, channels, h, w, oh, ow, padding } = tiles;
+  const { of, pairs, bands, channels, h, w, oh, ow, padding } = tiles;
   const isPicture = of === 'picture';
   const [height, width] = isPicture ? [h, w] : [oh, ow];
   const blocks = channels / lanes;
-  const [lines, columns] = [along(oh), along(ow)];
+  const [lines, columns] = [along(oh) / bands, along(ow)];
   const planeBytes = height * width * blockBytes;
   const tilesBytes = blockOfTilesBytes(tiles);
   const rowStretches = stretchesAlong(h, oh, padding[0]);
@@ -80,10 +85,18 @@ export function pairedTilesCode(tiles: PairedTiles, team: Team): Uint8Array {
       code.combine('add', from, r.ax);
       code.multiplyBy(r.ax, r.dx, tilesBytes);
       code.combine('add', to, r.ax);
-      code.multiplyBy(r.ax, line, tile * width * blockBytes);
-      code.combine('add', from, r.ax);
       code.multiplyBy(r.ax, line, columns * vectorBytes);
       code.combine('add', to, r.ax);
+      if (bands > 1) {
+        code.move(r.ax, at(args, slots.piece));
+        split(code, bands);
+        code.multiplyBy(r.ax, r.ax, 2 * blocks * planeBytes);
+        code.combine('add', from, r.ax);
+        code.multiplyBy(r.ax, r.dx, lines);
+        code.combine('add', line, r.ax);
+      }
+      code.multiplyBy(r.ax, line, tile * width * blockBytes);
+      code.combine('add', from, r.ax);
       code.combine('add', from, at(args, slots.pictures));
       code.combine('add', to, at(args, slots.pairs));
       if (isPicture) code.combineWith('add', from, -(padding[0] * w + padding[1]) * blockBytes);
