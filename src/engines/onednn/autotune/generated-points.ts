@@ -105,7 +105,10 @@ function lowerOwn(request: Request, threads: number): boolean {
   const step = { address, arguments: [...pieces, { room: 0 }, { room: filterBytes }] };
   return lowerOwnSums(lowering, node, {
     ...{ key, operands, code },
-    own: { pieces: threads, operands: operands.length, steps: [step], roomBytes: filterBytes + cut.room },
+    own: {
+      ...{ rooms: threads, pieces: threads, operands: operands.length },
+      ...{ steps: [step], roomBytes: filterBytes + cut.room },
+    },
     sums: [{ place: 0, bytes: filterBytes, op: 'filters', target }],
   });
 }

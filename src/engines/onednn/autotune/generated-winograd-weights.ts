@@ -160,7 +160,10 @@ function lowerOwn(request: Request): boolean {
   }
   return lowerOwnSums(lowering, node, {
     key: `winograd ${JSON.stringify([sizes, pairs, bands, total !== undefined])}`,
-    own: { pieces, operands: operands.length, steps, roomBytes: places.bias + biasBytes },
+    own: {
+      ...{ rooms: threads, pieces, operands: operands.length },
+      ...{ steps, roomBytes: places.bias + biasBytes },
+    },
     ...{ operands, code: { implementation: implementations.bf16, instead: primitive }, sums: added },
   });
 }

@@ -30,9 +30,8 @@ export function lowerOwnSums(
   { key, own, operands, code, sums }: Request,
 ): boolean {
   const { natives } = lowering;
-  const rooms = natives.library.threads(0);
-  const { roomBytes } = own;
-  const whole = natives.code(`own sums ${key}`, (team) => ownSumsCode(own, team));
+  const { rooms, roomBytes } = own;
+  const whole = natives.code(`own sums ${rooms} ${key}`, (team) => ownSumsCode(own, team));
   const adding = sums.flatMap(({ bytes }) => {
     const sizes = { lines: bytes / vectorBytes, rooms, roomBytes };
     return natives.code(`rooms ${JSON.stringify(sizes)}`, (team) => addedRoomsCode(sizes, team)) ?? [];

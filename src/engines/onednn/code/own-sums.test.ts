@@ -11,11 +11,14 @@ const lineBytes = lanes * 4;
 
 describe.skipIf(!runs)(`sums of each thread's own${whyNot}`, () => {
   it.each([
-    [1, 1],
-    [2, 1],
-    [2, 2],
-    [7, 2],
-  ])('%i pieces, %i threads', (pieces, threads) => {
+    [1, 1, 1],
+    [2, 1, 1],
+    [2, 2, 2],
+    [7, 2, 2],
+    [7, 2, 1],
+    [5, 3, 2],
+    [4, 2, 4],
+  ])('%i pieces, %i rooms, %i threads', (pieces, rooms, threads) => {
     const { library, natives } = here();
     const before = library.threads(0);
     library.threads(threads);
@@ -28,26 +31,26 @@ describe.skipIf(!runs)(`sums of each thread's own${whyNot}`, () => {
     const room = 64;
     const roomBytes = room + blocks * lineBytes;
     const own: OwnSums = {
-      ...{ pieces, operands: 1, roomBytes },
+      ...{ rooms, pieces, operands: 1, roomBytes },
       steps: [{ address: code(true), first: code(false), arguments: [{ operand: 0, pieceBytes }, { room }] }],
     };
     const numbers = (pieces * pieceBytes) / 4;
-    const roomNumbers = (threads * roomBytes) / 4;
+    const roomNumbers = (rooms * roomBytes) / 4;
     const region = allocateRegion(library, 4 * (numbers + roomNumbers + blocks * lanes));
     const next = random(pieces);
     const given = region.floats(0, numbers);
     for (let i = 0; i < numbers; i++) given[i] = next() - 0.5;
     // What is there before does not count.
     region.floats(4 * numbers, roomNumbers).fill(1000);
-    const [rooms, sums] = [4 * numbers, 4 * (numbers + roomNumbers)];
+    const [roomsPlace, sumsPlace] = [4 * numbers, 4 * (numbers + roomNumbers)];
     const run = (key: string, make: Parameters<typeof natives.code>[1], places: readonly number[]): void =>
       natives.runCode(
-        natives.code(`${key} ${pieces} ${threads}`, make) as bigint,
+        natives.code(`${key} ${pieces} ${rooms} ${threads}`, make) as bigint,
         BigUint64Array.from(places, (place) => region.address + BigInt(place)),
       );
-    run('own', (team) => ownSumsCode(own, team), [0, rooms]);
-    const added = { lines: blocks, rooms: threads, roomBytes };
-    run('added', (team) => addedRoomsCode(added, team), [rooms + room, sums]);
+    run('own', (team) => ownSumsCode(own, team), [0, roomsPlace]);
+    const added = { lines: blocks, rooms, roomBytes };
+    run('added', (team) => addedRoomsCode(added, team), [roomsPlace + room, sumsPlace]);
     library.threads(before);
 
     const wanted = Array.from({ length: blocks * lanes }, (_, i) => {
@@ -58,13 +61,13 @@ describe.skipIf(!runs)(`sums of each thread's own${whyNot}`, () => {
           sum += given[((piece * blocks + block) * pixels + pixel) * lanes + lane] as number;
       return sum;
     });
-    region.floats(sums, blocks * lanes).forEach((value, i) => {
+    region.floats(sumsPlace, blocks * lanes).forEach((value, i) => {
       expect(value).toBeCloseTo(wanted[i] as number, 5);
     });
     const first = Math.floor(room / 4);
-    // Nothing but the sums is written, and each thread has written its own.
-    for (let thread = 0; thread < threads; thread++) {
-      const own = region.floats(rooms + thread * roomBytes, roomBytes / 4);
+    // Nothing but the sums is written, and those of every room.
+    for (let i = 0; i < rooms; i++) {
+      const own = region.floats(roomsPlace + i * roomBytes, roomBytes / 4);
       expect([...own.slice(0, first)]).toEqual(Array(first).fill(1000));
       expect([...own.slice(first)]).not.toContain(1000);
     }
