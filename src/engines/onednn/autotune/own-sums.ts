@@ -5,6 +5,9 @@ import { vectorBytes } from '../code/cut.ts';
 import { addedRoomsCode, type OwnSums, ownSumsCode } from '../code/own-sums.ts';
 import type { Code, Lowering, Tensor } from '../lowering.ts';
 
+/** Distances are part of instructions, which have 32 bits for them. */
+const furthest = 2 ** 31;
+
 /** A sum in every room, and where the whole of it goes. */
 export interface RoomSum {
   /** From where a room begins. */
@@ -23,7 +26,7 @@ interface Request {
   readonly sums: readonly RoomSum[];
 }
 
-/** Adds no step and returns false where no code runs. */
+/** Adds no step and returns false where no code runs, or where operands or rooms are too large for it. */
 export function lowerOwnSums(
   lowering: Lowering,
   node: Node,
@@ -31,6 +34,7 @@ export function lowerOwnSums(
 ): boolean {
   const { natives } = lowering;
   const { rooms, roomBytes } = own;
+  if (Math.max(rooms * roomBytes, ...operands.map(({ layout }) => layout.bytes)) >= furthest) return false;
   const whole = natives.code(`own sums ${rooms} ${key}`, (team) => ownSumsCode(own, team));
   const adding = sums.flatMap(({ bytes }) => {
     const sizes = { lines: bytes / vectorBytes, rooms, roomBytes };
