@@ -3,6 +3,7 @@
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { elementBytes, type FilterTag, type Layout } from '../abi.ts';
+import { furthest } from '../code/assembler.ts';
 import { type ConvolutionSizes, fitsTogether } from '../code/cut.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
 import type { Behind } from './inside.ts';
@@ -11,8 +12,6 @@ import { type Target, targetOf } from './ways.ts';
 const block = 16;
 const numberBytes = elementBytes.f32;
 const blockBytes = block * numberBytes;
-/** Distances are part of instructions, which have 32 bits for them. */
-const furthest = 2 ** 31;
 
 type Four = readonly [number, number, number, number];
 
@@ -151,32 +150,32 @@ function tagOf(isBlocked: boolean, backwards: boolean): FilterTag {
 export function filtersOf(lowering: Lowering, node: Node, w: Value, plan: FilterPlan): Tensor {
   const { natives } = lowering;
   if (plan.tag !== undefined) return lowering.as(w, natives.filters(w.shape, plan.tag));
-  return groupedFilters(lowering, node, w, groupedLayouts(lowering, w, plan));
+  return withOtherAxes(lowering, node, w, groupedLayouts(lowering, w, plan));
 }
 
 /** The bias, with zeros in lanes without a channel. */
 export function biasOf(lowering: Lowering, node: Node, bias: Value): Tensor {
   const { natives } = lowering;
   const [count] = bias.shape as [number];
-  const plain = lowering.plain(bias);
-  if (count % block === 0) return plain;
+  if (count % block === 0) return lowering.plain(bias);
   const dims = [1, count, 1, 1];
-  const once = lowering.isUnchanging(bias);
-  const made = lowering.temporary(natives.blocked(dims, 'f32', block), once ? 'kept' : 'arena');
-  lowering.move(node, { ...plain, layout: natives.plainLayout(dims, 'f32') }, made, { once });
-  return made;
+  const layouts = { plain: natives.plainLayout(dims, 'f32'), blocked: natives.blocked(dims, 'f32', block) };
+  return withOtherAxes(lowering, node, bias, layouts);
 }
 
-/** Filters of groups, for which the library has an axis of their own: row-major they are the same memory with and without it. */
-export function groupedFilters(
+/**
+ * Weights in blocks that count other axes than the value has, as those of groups, for which the library has an axis of their own:
+ * row-major they are the same memory.
+ */
+export function withOtherAxes(
   lowering: Lowering,
   node: Node,
-  w: Value,
+  value: Value,
   { plain, blocked }: { readonly plain: Layout; readonly blocked: Layout },
 ): Tensor {
-  const once = lowering.isUnchanging(w);
+  const once = lowering.isUnchanging(value);
   const made = lowering.temporary(blocked, once ? 'kept' : 'arena');
-  lowering.move(node, { ...lowering.plain(w), layout: plain }, made, { once });
+  lowering.move(node, { ...lowering.plain(value), layout: plain }, made, { once });
   return made;
 }
 

@@ -8,7 +8,7 @@ import type { FilterTag, FloatType, PrimitiveDescriptor } from '../abi.ts';
 import { type WinogradSizes, winogradCode, winogradCutOf } from '../code/winograd.ts';
 import { type WinogradFilters, winogradFilterBytes, winogradFiltersCode } from '../code/winograd-filters.ts';
 import type { Lowering, Tensor } from '../lowering.ts';
-import { groupedFilters, isSimple, windowOf } from './generated-plan.ts';
+import { isSimple, windowOf, withOtherAxes } from './generated-plan.ts';
 import { type Behind, insideOf, lowerInto } from './inside.ts';
 import type { Implementation } from './ways.ts';
 
@@ -115,7 +115,7 @@ function filtersAs(lowering: Lowering, node: Node, w: Value, tag: FilterTag): Te
   const { natives } = lowering;
   const blocked = natives.filters(w.shape, tag);
   if (lowering.dims(w).length === w.shape.length) return lowering.as(w, blocked);
-  return groupedFilters(lowering, node, w, { plain: natives.plainLayout(w.shape, 'f32'), blocked });
+  return withOtherAxes(lowering, node, w, { plain: natives.plainLayout(w.shape, 'f32'), blocked });
 }
 
 /** Transformed filters in f32 are nearly twice as large as those that everybody keeps. */

@@ -1,12 +1,10 @@
 // Lowers what ../code/own-sums.ts computes: a step in which each thread sums up some pictures in a room of its own, and one
 // for each sum that adds up what the rooms hold.
 import type { Node } from '../../../graph/graph.ts';
+import { furthest } from '../code/assembler.ts';
 import { vectorBytes } from '../code/cut.ts';
 import { addedRoomsCode, type OwnSums, ownSumsCode } from '../code/own-sums.ts';
 import type { Code, Lowering, Tensor } from '../lowering.ts';
-
-/** Distances are part of instructions, which have 32 bits for them. */
-const furthest = 2 ** 31;
 
 /** A sum in every room, and where the whole of it goes. */
 export interface RoomSum {

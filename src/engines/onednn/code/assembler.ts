@@ -12,6 +12,9 @@ export type Vector = number;
 /** A register of one bit for each lane, 1 to 7. */
 export type Mask = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
+/** Distances are part of instructions, which have 32 bits for them. */
+export const furthest = 2 ** 31;
+
 /** `[base + offset]`. */
 export interface Memory {
   readonly base: Register;

@@ -1,9 +1,9 @@
 // A step of stochastic gradient descent with momentum (PyTorch's form) as AVX-512 code, over tensors as vectors, in place:
 //   s = scale g + weightDecay w;   v = momentum v + s;   w = w - rate (nesterov ? s + momentum v : v)
 // Weights, velocity and gradient pass through memory once.
-import { Assembler, at, type Label, r } from './assembler.ts';
+import { Assembler, at, r } from './assembler.ts';
 import { lanes, vectorBytes } from './cut.ts';
-import { args, forEachItem, item, slotsOf } from './items.ts';
+import { args, forEachLine, slotsOf } from './items.ts';
 import { numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 
@@ -26,16 +26,19 @@ export function descentCode(
   team: Team,
 ): Uint8Array {
   if (count % lanes > 0) throw new Error(`${count} numbers do not fill registers of ${lanes}.`);
-  const [g, w, v, left] = [r.si, r.di, r.r8, r.cx] as const;
+  const [g, w, v] = [r.si, r.di, r.r8] as const;
   const [rate, scale, speed, decay] = [28, 29, 30, 31] as const;
-  const lines = count / lanes;
-  const atOnce = [4, 2, 1].find((some) => lines % some === 0) as number;
   const slots = slotsOf('g', 'rate', scaled && 'scale', 'w', 'v');
   const code = new Assembler();
   const numbers = numbersBehind(code);
-  forEachItem(
+  const pointers = [
+    [g, slots.g],
+    [w, slots.w],
+    [v, slots.v],
+  ] as const;
+  forEachLine(
     code,
-    { count: Math.ceil(lines / pieceLength), team },
+    { lines: count / lanes, pieceLength, pointers, team },
     () => {
       const everywhere = (to: number, slot: number): void => {
         code.move(r.ax, at(args, slot));
@@ -46,27 +49,8 @@ export function descentCode(
       numbers.broadcast(speed, momentum);
       numbers.broadcast(decay, weightDecay);
     },
-    () => {
-      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
-      for (const [to, slot] of [
-        [g, slots.g],
-        [w, slots.w],
-        [v, slots.v],
-      ] as const) {
-        code.move(to, at(args, slot));
-        code.combine('add', to, r.ax);
-      }
-      // The last piece may be shorter.
-      const whole: Label = {};
-      code.set(left, lines);
-      code.multiplyBy(r.ax, item, pieceLength);
-      code.combine('subtract', left, r.ax);
-      code.combineWith('compare', left, pieceLength);
-      code.jump(whole, 'notGreater');
-      code.set(left, pieceLength);
-      code.place(whole);
-      const again = code.here();
-      for (let i = 0; i < atOnce; i++) {
+    (some) => {
+      for (let i = 0; i < some; i++) {
         const [slope, weight, velocity] = [3 * i, 3 * i + 1, 3 * i + 2] as const;
         code.load(slope, at(g, i * vectorBytes));
         code.load(weight, at(w, i * vectorBytes));
@@ -79,9 +63,6 @@ export function descentCode(
         code.multiplySubtracted(weight, nesterov ? slope : velocity, rate);
         code.store(at(w, i * vectorBytes), weight);
       }
-      for (const pointer of [g, w, v]) code.combineWith('add', pointer, atOnce * vectorBytes);
-      code.combineWith('subtract', left, atOnce);
-      code.jump(again, 'notEqual');
     },
   );
   numbers.place();

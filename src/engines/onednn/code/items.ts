@@ -1,5 +1,6 @@
 // Code that the threads of a team share: a function of one pointer, the table of arguments, that goes through pieces of work.
 import { type Assembler, at, type Label, type Memory, type Register, r } from './assembler.ts';
+import { vectorBytes } from './cut.ts';
 import type { Team } from './team.ts';
 
 /** The piece of work that a thread is at. */
@@ -42,6 +43,49 @@ export function forEachItem(
   code.combineWith('add', r.sp, frame);
   for (const register of saved.toReversed()) code.pop(register);
   code.leave();
+}
+
+/** Vectors that code goes through side by side. */
+export interface Vectors {
+  /** Registers of 16 numbers in each. */
+  readonly lines: number;
+  /** That a thread takes at a time; a multiple of four. */
+  readonly pieceLength: number;
+  /** What goes through them, and where in the table of arguments each begins. rax and rcx are used up. */
+  readonly pointers: readonly (readonly [pointer: Register, slot: number])[];
+  readonly team: Team;
+}
+
+/** Threads take pieces of the vectors; `some` is the code for so many registers from where the pointers stand. */
+export function forEachLine(
+  code: Assembler,
+  { lines, pieceLength, pointers, team }: Vectors,
+  prepare: () => void,
+  some: (count: number) => void,
+): void {
+  const left = r.cx;
+  const atOnce = [4, 2, 1].find((count) => lines % count === 0) as number;
+  forEachItem(code, { count: Math.ceil(lines / pieceLength), team }, prepare, () => {
+    code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
+    for (const [pointer, slot] of pointers) {
+      code.move(pointer, at(args, slot));
+      code.combine('add', pointer, r.ax);
+    }
+    // The last piece may be shorter.
+    const whole: Label = {};
+    code.set(left, lines);
+    code.multiplyBy(r.ax, item, pieceLength);
+    code.combine('subtract', left, r.ax);
+    code.combineWith('compare', left, pieceLength);
+    code.jump(whole, 'notGreater');
+    code.set(left, pieceLength);
+    code.place(whole);
+    const again = code.here();
+    some(atOnce);
+    for (const [pointer] of pointers) code.combineWith('add', pointer, atOnce * vectorBytes);
+    code.combineWith('subtract', left, atOnce);
+    code.jump(again, 'notEqual');
+  });
 }
 
 /** This thread's items: an even share of all. */

@@ -3,7 +3,7 @@
 // as there are rooms, which `addedRoomsCode` adds up. What belongs to a room is settled beforehand, however many threads come.
 import { Assembler, at, type Label, r } from './assembler.ts';
 import { vectorBytes } from './cut.ts';
-import { advance, args, forEachItem, item, slotsOf, split } from './items.ts';
+import { advance, args, forEachItem, forEachLine, item, slotsOf, split } from './items.ts';
 import type { Team } from './team.ts';
 
 /** A code that a thread runs by itself. */
@@ -118,38 +118,23 @@ export function addedRoomsCode(
   { lines, rooms, roomBytes }: { lines: number; rooms: number; roomBytes: number },
   team: Team,
 ): Uint8Array {
-  const [from, to, left] = [r.si, r.di, r.cx] as const;
+  const [from, to] = [r.si, r.di] as const;
   const slots = slotsOf('rooms', 'sums');
   const code = new Assembler();
-  forEachItem(
+  const pointers = [
+    [from, slots.rooms],
+    [to, slots.sums],
+  ] as const;
+  forEachLine(
     code,
-    { count: Math.ceil(lines / pieceLength), team },
+    { lines, pieceLength, pointers, team },
     () => {},
-    () => {
-      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
-      for (const [pointer, slot] of [
-        [from, slots.rooms],
-        [to, slots.sums],
-      ] as const) {
-        code.move(pointer, at(args, slot));
-        code.combine('add', pointer, r.ax);
+    (some) => {
+      for (let i = 0; i < some; i++) {
+        code.load(i, at(from, i * vectorBytes));
+        for (let room = 1; room < rooms; room++) code.add(i, i, at(from, room * roomBytes + i * vectorBytes));
+        code.store(at(to, i * vectorBytes), i);
       }
-      // The last piece may be shorter.
-      const whole: Label = {};
-      code.multiplyBy(r.ax, item, pieceLength);
-      code.set(left, lines);
-      code.combine('subtract', left, r.ax);
-      code.combineWith('compare', left, pieceLength);
-      code.jump(whole, 'notGreater');
-      code.set(left, pieceLength);
-      code.place(whole);
-      const again = code.here();
-      code.load(0, at(from));
-      for (let room = 1; room < rooms; room++) code.add(0, 0, at(from, room * roomBytes));
-      code.store(at(to), 0);
-      for (const pointer of [from, to]) code.combineWith('add', pointer, vectorBytes);
-      code.combineWith('subtract', left, 1);
-      code.jump(again, 'notEqual');
     },
   );
   return code.code();

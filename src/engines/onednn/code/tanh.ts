@@ -1,9 +1,9 @@
 // The hyperbolic tangent as AVX-512 code, over a tensor as a vector: tanh(x) = m / (m + 2) with m = e^2x - 1. With
 // 2x = n ln 2 + r, |r| at most half of ln 2, e^r - 1 is a polynomial whose next term is below what f32 tells apart, and
 // m = 2^n (e^r - 1) + (2^n - 1) cancels nothing near 0.
-import { Assembler, at, type Label, r } from './assembler.ts';
+import { Assembler, at, r } from './assembler.ts';
 import { vectorBytes } from './cut.ts';
-import { args, forEachItem, item, slotsOf } from './items.ts';
+import { forEachLine, slotsOf } from './items.ts';
 import { numbersBehind } from './numbers.ts';
 import type { Team } from './team.ts';
 
@@ -13,18 +13,16 @@ const pieceLength = 128;
 const furthest = 10;
 /** Of e^r - 1 = r + r^2/2 + r^3/6 + ..., from the last taken to the first. */
 const terms = [5040, 720, 120, 24, 6, 2].map((factorial) => 1 / factorial);
-/** Worked on side by side, for each waits for itself. */
-const atOnce = 4;
 
 /** `lines`: registers of 16 numbers. Arguments: x, y, which may be the same. */
 export function tanhCode(lines: number, team: Team): Uint8Array {
-  const [from, to, left] = [r.si, r.di, r.cx] as const;
+  const [from, to] = [r.si, r.di] as const;
   const slots = slotsOf('x', 'y');
   const constants = { limit: 31, negated: 30, scale: 29, ln2: 28, one: 27, two: 26 } as const;
   const firstTerm = constants.two - terms.length;
   const code = new Assembler();
   const numbers = numbersBehind(code);
-  /** So many registers from where both pointers stand. */
+  /** So many registers side by side, for each waits for itself. */
   const some = (count: number): void => {
     const each = (visit: (x: number, n: number, sum: number) => void): void => {
       for (let i = 0; i < count; i++) visit(3 * i, 3 * i + 1, 3 * i + 2);
@@ -52,9 +50,13 @@ export function tanhCode(lines: number, team: Team): Uint8Array {
     i = 0;
     each((x) => code.store(at(to, i++ * vectorBytes), x));
   };
-  forEachItem(
+  const pointers = [
+    [from, slots.x],
+    [to, slots.y],
+  ] as const;
+  forEachLine(
     code,
-    { count: Math.ceil(lines / pieceLength), team },
+    { lines, pieceLength, pointers, team },
     () => {
       numbers.broadcast(constants.limit, furthest);
       numbers.broadcast(constants.negated, -furthest);
@@ -66,41 +68,7 @@ export function tanhCode(lines: number, team: Team): Uint8Array {
         numbers.broadcast(firstTerm + i, term);
       });
     },
-    () => {
-      code.multiplyBy(r.ax, item, pieceLength * vectorBytes);
-      for (const [pointer, slot] of [
-        [from, slots.x],
-        [to, slots.y],
-      ] as const) {
-        code.move(pointer, at(args, slot));
-        code.combine('add', pointer, r.ax);
-      }
-      const loop = (count: number, many: number): void => {
-        if (many === 0) return;
-        code.set(left, many);
-        const again = code.here();
-        some(count);
-        for (const pointer of [from, to]) code.combineWith('add', pointer, count * vectorBytes);
-        code.combineWith('subtract', left, 1);
-        code.jump(again, 'notEqual');
-      };
-      const piece = (length: number): void => {
-        loop(atOnce, Math.floor(length / atOnce));
-        loop(1, length % atOnce);
-      };
-      const rest = lines % pieceLength;
-      const whole: Label = {};
-      const done: Label = {};
-      if (rest > 0) {
-        code.combineWith('compare', item, Math.floor(lines / pieceLength));
-        code.jump(whole, 'notEqual');
-        piece(rest);
-        code.jump(done);
-      }
-      code.place(whole);
-      piece(pieceLength);
-      code.place(done);
-    },
+    some,
   );
   numbers.place();
   return code.code();
