@@ -6,8 +6,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseEngine } from '../src/engines/choose.ts';
 import type { ComputeType } from '../src/engines/engine.ts';
-import { threadsInWords } from '../src/engines/in-words.ts';
 import { median } from '../src/median.ts';
+import { plural } from '../src/plural.ts';
 import { type Contender, startContender, type TurnOptions, takeTurns } from './contender.ts';
 import type { BenchOptions, Part } from './part.ts';
 import { findPythons, type Python } from './pythons.ts';
@@ -208,7 +208,7 @@ export function verdict(rows: readonly Row[]): { ours?: Row; rival?: Row; ratio?
 /** A row's name with its versions, instruction set and threads. */
 export function describeRow({ who, variant, facts }: Row): string {
   const { library, isa, threads } = facts as { library?: string; isa?: string; threads: number };
-  const parts = [library, isa, variant, threadsInWords(threads)].filter(Boolean);
+  const parts = [library, isa, variant, plural(threads, 'thread')].filter(Boolean);
   return `${who} (${parts.filter((part) => part !== who).join(', ')})`;
 }
 

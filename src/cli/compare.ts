@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import type { Comparison } from '../compare/compare.ts';
 import { type ProtocolGroup, variantName } from '../compare/published.ts';
-import { threadsInWords } from '../engines/in-words.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Form } from '../nets/network.ts';
+import { plural } from '../plural.ts';
 import { addShared, type SharedOptions, sharedOption, wholeNumber } from './options.ts';
 import { type Align, bold, columns, count, dim, note, printResult, rounded, table } from './output.ts';
 import { preparePlace } from './place.ts';
@@ -126,7 +126,7 @@ function countsText({ networks, batch }: Comparison, dtype: 'f32' | 'bf16'): str
   ];
   const measured = first?.measured;
   if (measured !== undefined) {
-    const place = [measured.engine, measured.isa, threadsInWords(measured.threads)]
+    const place = [measured.engine, measured.isa, plural(measured.threads, 'thread')]
       .filter(Boolean)
       .join(', ');
     notes.push(`images/s: inference, batch ${measured.batch}, ${measured.dtype}, ${place}, median.`);

@@ -1,6 +1,7 @@
 // `laurel doctor`: what Laurel found on this machine, what is missing, and the command that mends it.
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
+import { plural } from '../plural.ts';
 import { dim, pairs, printResult, table } from './output.ts';
 import { addJson, addVerb } from './verb.ts';
 
@@ -116,7 +117,7 @@ function describe(found: Examination): string {
     pairs([
       ['Laurel', found.laurel],
       ['Node', found.node],
-      ['CPU', `${found.cpu}, ${found.cores} core${found.cores === 1 ? '' : 's'}`],
+      ['CPU', `${found.cpu}, ${plural(found.cores, 'core')}`],
       ['Engine', engine],
       ['ISA', found.isa ?? 'plain JavaScript'],
       ['Threads', `${found.threads}`],

@@ -4,6 +4,7 @@ import type { PackFormat } from '../data/pictures/pack/file.ts';
 import type { PackResult } from '../data/pictures/pack/pack.ts';
 import { UserError } from '../errors.ts';
 import { sizeInWords } from '../files.ts';
+import { plural } from '../plural.ts';
 import { oneOf, wholeNumber } from './options.ts';
 import { count, duration, pairs } from './output.ts';
 import { runStoppable, type Watch } from './stoppable.ts';
@@ -122,9 +123,7 @@ function describe(result: PackResult | Verified): string {
     pairs([
       ['Pack', out],
       ['Pictures', `${count(pictures)} of ${count(classes)} classes, short side ${side}, ${format}`],
-      ...(skipped > 0
-        ? [['Left out', `${count(skipped)} bad picture${skipped === 1 ? '' : 's'}`] as const]
-        : []),
+      ...(skipped > 0 ? [['Left out', `${plural(skipped, 'bad picture')}`] as const] : []),
       ['Size', `${sizeInWords(bytes)}, ${times} times the files (${sizeInWords(sourceBytes)})`],
       ['Time', `${duration(seconds)}, ${count(Math.round(pictures / seconds))} pictures/s`],
     ]),

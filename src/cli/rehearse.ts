@@ -1,6 +1,7 @@
 // `laurel train NET --dry-run` and `--overfit-batch`: a training that is tried and leaves nothing behind.
 
 import { engineInWords } from '../engines/in-words.ts';
+import { plural } from '../plural.ts';
 import type { TrainEvent } from '../train/options.ts';
 import type { DryRun } from '../train/rehearse/dry-run.ts';
 import type { OverfitResult } from '../train/rehearse/overfit.ts';
@@ -78,7 +79,7 @@ function describeDryRun(result: DryRun, recipe: readonly [string, string][]): st
       ...recipe,
       [
         'Steps',
-        `${count(result.steps)}: ${result.recipe.epochs} epoch${result.recipe.epochs === 1 ? '' : 's'} of ${count(result.stepsPerEpoch)}`,
+        `${count(result.steps)}: ${plural(result.recipe.epochs, 'epoch')} of ${count(result.stepsPerEpoch)}`,
       ],
       [
         'Memory',

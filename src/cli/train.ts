@@ -3,9 +3,9 @@
 import { isAbsolute, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Ranks } from '../distribute/ranks.ts';
-import { threadsInWords } from '../engines/in-words.ts';
 import { UserError } from '../errors.ts';
 import type { Form } from '../nets/network.ts';
+import { plural } from '../plural.ts';
 import type { TrainOptions, TrainResult } from '../train/options.ts';
 import type { Progress } from '../train/progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
@@ -285,7 +285,7 @@ function describe(name: string, result: TrainResult): string {
         : [['Pictures skipped', count(result.skippedPictures)] as [string, string]]),
       [
         'Protocol',
-        `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${threadsInWords(engine.threads)}${onRanks(protocol)}, seed ${seed}`,
+        `batch ${batch}, ${dtype}, ${engine.library ?? engine.name}, ${plural(engine.threads, 'thread')}${onRanks(protocol)}, seed ${seed}`,
       ],
       ['Run folder', out],
     ]),

@@ -1,6 +1,6 @@
 // A comparison as CSV (RFC 4180): a row per network; of published errors a pair of columns per protocol, so that no
 // column holds results of two protocols.
-import { threadsInWords } from '../engines/in-words.ts';
+import { plural } from '../plural.ts';
 import type { Comparison } from './compare.ts';
 import type { PublishedEntry } from './published.ts';
 
@@ -28,7 +28,7 @@ export function toCsv({ batch, networks, published }: Comparison): string {
     const { measured } = each;
     const how =
       measured &&
-      `batch ${measured.batch}, ${measured.dtype}, ${measured.engine}, ${threadsInWords(measured.threads)}`;
+      `batch ${measured.batch}, ${measured.dtype}, ${measured.engine}, ${plural(measured.threads, 'thread')}`;
     return [
       ...[each.net, each.form, each.year, each.place, each.input.join('x'), each.classes, each.depth],
       ...[each.convolutions, each.linears, each.params, each.macs, each.activations],

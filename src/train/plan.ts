@@ -5,7 +5,6 @@ import { augmentedSize } from '../data/augment.ts';
 import { alone, type Ranks } from '../distribute/ranks.ts';
 import { checkTowers } from '../distribute/towers/towers.ts';
 import type { Engine } from '../engines/engine.ts';
-import { threadsInWords } from '../engines/in-words.ts';
 import { UserError } from '../errors.ts';
 import { resolveEngine } from '../evaluate/engine.ts';
 import { plainAugmentation } from '../evaluate/preprocessing.ts';
@@ -13,6 +12,7 @@ import { type Watch, watchedEpochs } from '../explain/evolution-snapshots.ts';
 import { findLayer } from '../explain/layer.ts';
 import { findNetwork } from '../nets/index.ts';
 import { buildNetwork, type Form, formOf, type Network, type NetworkDescription } from '../nets/network.ts';
+import { plural } from '../plural.ts';
 import { version } from '../version.ts';
 import type { RunLock } from './lock.ts';
 import type { RanksConfig, TrainEvent, TrainOptions } from './options.ts';
@@ -248,7 +248,7 @@ function resumeNotes(stored: RunConfig | undefined, now: RunConfig): string[] {
   const onRanks = (ranks: RanksConfig | undefined): string =>
     ranks === undefined ? '' : ` on each of ${ranks.count} ${ranks.towers ? 'towers' : 'ranks'}`;
   const describe = ({ engine, dtype, ranks }: RunConfig): string =>
-    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${threadsInWords(engine.threads)}${onRanks(ranks)}`;
+    `${engine.library ?? `the ${engine.name} engine`}, ${dtype}, ${plural(engine.threads, 'thread')}${onRanks(ranks)}`;
   const [before, after] = [describe(stored), describe(now)];
   if (before === after) return [];
   return [

@@ -2,6 +2,7 @@
 // time left; elsewhere (logs, pipes) each epoch is one plain line. Results do not come here: they go to stdout.
 import { styleText } from 'node:util';
 import type { OpenProgress } from '../data/datasets.ts';
+import { plural } from '../plural.ts';
 import type { EpochRecord, TrainEvent } from './options.ts';
 import { describeRecipe } from './recipes/describe.ts';
 import type { Recipe } from './recipes/recipe.ts';
@@ -127,10 +128,6 @@ function recipeLines(recipe: Recipe, large: boolean): string[] {
     `recipe ${recipe.name}: ${of('Rate', 'Optimiser', 'Loss', 'Average', 'Start', 'Stop')}`,
     of('Pictures', 'Input'),
   ];
-}
-
-function plural(count: number, what: string): string {
-  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function epochLabel({ epoch, epochs }: { epoch: number; epochs: number }): string {

@@ -1,4 +1,5 @@
 // A recipe in words: a few short lines for the start of a run, and the same as pairs for a table.
+import { plural } from '../../plural.ts';
 import type { Schedule } from '../schedule.ts';
 import { type ColourPlan, type PicturePlan, type Recipe, usualInput, usualPictures } from './recipe.ts';
 
@@ -34,14 +35,14 @@ export function describeRecipe(recipe: Recipe, large?: boolean): [name: string, 
   if (average?.kind === 'polyak') rows.push(['Average', `of weights, from epoch ${average.fromEpoch} on`]);
   if (initial !== 'network') rows.push(['Start', `${initial}`]);
   if (recipe.stopAfter !== undefined) {
-    rows.push(['Stop', `after ${recipe.stopAfter} epochs without a better validation`]);
+    rows.push(['Stop', `after ${plural(recipe.stopAfter, 'epoch')} without a better validation`]);
   }
   return rows;
 }
 
 export function describeSchedule(schedule: Schedule, rate: number): string {
   const { warmupEpochs = 0 } = schedule;
-  const warmup = warmupEpochs > 0 ? `, warm-up of ${warmupEpochs} epoch${warmupEpochs === 1 ? '' : 's'}` : '';
+  const warmup = warmupEpochs > 0 ? `, warm-up of ${plural(warmupEpochs, 'epoch')}` : '';
   switch (schedule.kind) {
     case 'constant':
       return `${plain(rate)}${warmup}`;

@@ -5,13 +5,13 @@ import { cpus } from 'node:os';
 import type { Node, Value } from '../../../graph/graph.ts';
 import type { ConvolutionAttributes } from '../../../graph/ops/convolution.ts';
 import { formatShape } from '../../../graph/tensor.ts';
+import { plural } from '../../../plural.ts';
 import type { EngineDescription } from '../../engine.ts';
-import { threadsInWords } from '../../in-words.ts';
 import type { Lowering } from '../lowering.ts';
 
 /** `AMD EPYC 7763 (25/1/1), AVX2, oneDNN 2.6.3, 2 threads`. */
 export function machineOf({ isa, library, threads }: EngineDescription): string {
-  return [cpuName(), isa, library, threadsInWords(threads)].filter(Boolean).join(', ');
+  return [cpuName(), isa, library, plural(threads, 'thread')].filter(Boolean).join(', ');
 }
 
 let knownCpu: string | undefined;
